@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam to the kernel: submit operations, wait, get completions.
+ *
+ * A ring belongs to the thread that created it; no function may be called from another. It
+ * knows sockets, files and buffers, and nothing of HTTP. `tag` (io/op.h) comes back with the
+ * completion.
+ *
+ * Operations are queued by ring_submit_*() and reach the kernel at the next ring_wait(), in the
+ * order of submission; a full queue is passed on early. Memory and paths given to an operation
+ * must stay until its completion came, with one exception:
+ *
+ *   Quiet sends. ring_submit_send() completes only when something is left: a short count, or
+ *   -EAGAIN when the socket took nothing, or an error. Its completion is among those of the
+ *   very ring_wait() that submitted it; when it is not there, all bytes were taken. Either
+ *   way the kernel keeps no reference to the memory once ring_wait() has returned. So at most
+ *   one send per socket may be submitted between two waits.
+ *
+ * Engines: io_uring (ring_uring.c).
+ */
+#ifndef QUOIT_IO_RING_H
+#define QUOIT_IO_RING_H
+
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/fault.h"
+#include "base/stats.h"
+
+struct ring;
+
+struct ring_options {
+	unsigned entries;     /* submission queue, a power of two */
+	unsigned completions; /* completion queue, a power of two */
+	unsigned buffers;     /* receive buffers, a power of two, at most 32768 */
+	unsigned buffer_size; /* bytes of each */
+	struct stats *stats;  /* of the worker; counts enters, submissions, completions, overflows */
+};
+
+/* As io_uring writes it (struct io_uring_cqe), so that engine has nothing to translate. */
+struct completion {
+	uint64_t tag;
+	int32_t result; /* >= 0, or a negative errno */
+	uint32_t flags;
+};
+
+#define COMPLETION_BUFFER                                                                                    \
+	UINT32_C(1)                 /* flags: a receive buffer comes with it, which the receiver returns     \
+				     */
+#define COMPLETION_MORE UINT32_C(2) /* flags: a multishot operation goes on; without it, it has ended */
+
+/* The receive buffer, when there is COMPLETION_BUFFER. */
+static inline uint16_t completion_buffer(const struct completion *completion)
+{
+	return (uint16_t)(completion->flags >> 16);
+}
+
+/* Create in the thread that will use it. -errno with a sentence that names the cause and the cure. */
+int ring_create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault);
+void ring_destroy(struct ring *ring);
+
+/* Multishot: one completion per connection, result = a non-blocking, close-on-exec descriptor. */
+void ring_submit_accept(struct ring *ring, uint64_t tag, int listener);
+
+/* Multishot: one completion per arrival with a receive buffer; 0 at end of stream; -ENOBUFS when no buffer is
+ * free. */
+void ring_submit_recv(struct ring *ring, uint64_t tag, int fd);
+
+/* Quiet (above). */
+void ring_submit_send(struct ring *ring, uint64_t tag, int fd, const void *base, size_t size);
+void ring_submit_send_gather(struct ring *ring, uint64_t tag, int fd, const struct msghdr *message);
+
+/* Completes once when the socket takes bytes again, or has failed. */
+void ring_submit_writable(struct ring *ring, uint64_t tag, int fd);
+/*
+ * For a socket whose peer has ended its side, which the one above finds ready always (io_uring
+ * polls for POLLRDHUP unasked): multishot, completes at once and then each time that the socket
+ * takes bytes again after it was full. The caller sends until -EAGAIN before it waits.
+ */
+void ring_submit_writable_edges(struct ring *ring, uint64_t tag, int fd);
+/* Completes once when there is something to read. */
+void ring_submit_readable(struct ring *ring, uint64_t tag, int fd);
+
+/* result = a descriptor. `how` may be reused after the next ring_wait(), `path` not before completion. */
+void ring_submit_open(struct ring *ring, uint64_t tag, int folder, const char *path,
+		      const struct open_how *how);
+void ring_submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_t size, uint64_t offset);
+
+/* End the operation with this tag; it completes with -ECANCELED, or with what it had reached. */
+void ring_submit_cancel(struct ring *ring, uint64_t tag);
+/* Closes in the order of submission; nothing reports back. */
+void ring_submit_close(struct ring *ring, int fd);
+
+/*
+ * Pass everything on to the kernel, wait until something completes, at most timeout_ms (0:
+ * do not wait; RING_FOREVER), and return all completions that are there. *ret_completions is
+ * the ring's own memory, valid until the next call.
+ */
+#define RING_FOREVER UINT64_MAX
+unsigned ring_wait(struct ring *ring, uint64_t timeout_ms, const struct completion **ret_completions);
+
+/* The bytes of a receive buffer; give it back as soon as they are read, never twice. */
+const uint8_t *ring_buffer(const struct ring *ring, uint16_t buffer);
+void ring_buffer_return(struct ring *ring, uint16_t buffer);
+
+/*
+ * At once, without the queue: for bodies that come from the page cache. Bytes taken, or
+ * -EAGAIN on a full socket, or another -errno. `more`: further bytes follow directly.
+ */
+ssize_t ring_send_now(struct ring *ring, int fd, const struct msghdr *message, bool more);
+/* 0 when the file ends at `offset`. */
+ssize_t ring_send_file(struct ring *ring, int fd, int file, uint64_t offset, size_t size);
+/*
+ * statx(2) of an open descriptor, from what the kernel already knows of the file
+ * (AT_STATX_DONT_SYNC), so that it never waits for a disk or a server. 0 or -errno.
+ */
+int ring_stat_file(struct ring *ring, int file, struct statx *ret_status);
+/* Are the file's pages at `offset` in memory? Never waits for a disk. True where that cannot be told. */
+bool ring_file_is_warm(struct ring *ring, int file, uint64_t offset);
+
+#endif
