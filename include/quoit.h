@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * quoit: an HTTP server for static content, in your own program.
+ *
+ *   struct quoit *quoit = quoit_create();
+ *
+ *   if (!quoit || quoit_set(quoit, "root", "/srv/www") < 0 ||
+ *       quoit_set(quoit, "listen", "127.0.0.1:8080") < 0 || quoit_start(quoit) < 0)
+ *           fprintf(stderr, "%s\n", quoit ? quoit_error(quoit) : "no memory");
+ *   ...
+ *   quoit_drain(quoit);
+ *   quoit_join(quoit, 10000);
+ *   quoit_destroy(quoit);
+ *
+ * Functions that can fail return 0 or a negative errno, and leave a sentence for a person in
+ * quoit_error(). One object is used by one thread at a time; several objects are independent.
+ * The library starts threads of its own, with all signals blocked, and installs no handler.
+ */
+#ifndef QUOIT_H
+#define QUOIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define QUOIT_EXPORT __attribute__((visibility("default")))
+
+struct quoit;
+
+/* "0.1.0". Static memory. */
+QUOIT_EXPORT const char *quoit_version(void);
+
+/* A server with every option at its default, not started. NULL: no memory. */
+QUOIT_EXPORT struct quoit *quoit_create(void);
+
+/* Stop it if it runs, and free everything. NULL is ignored. */
+QUOIT_EXPORT void quoit_destroy(struct quoit *quoit);
+
+/*
+ * Set one option by its name, as in `quoit serve --help` ("root", "listen", "idle-time" ...), from
+ * text. "listen" may be set several times: each adds an address.
+ * -ENOENT: no such option. -EINVAL, -ERANGE: not such a value. -EBUSY: already started.
+ */
+QUOIT_EXPORT int quoit_set(struct quoit *quoit, const char *name, const char *value);
+
+/* The options: index 0, 1, ... until -ENOENT. `fallback` is valid until this thread's next call, the rest for
+ * ever. */
+struct quoit_option {
+	const char *name;     /* "idle-time" */
+	const char *value;    /* what stands behind it: "TEXT", "N", "SIZE", "SECONDS" */
+	const char *fallback; /* the default, as one would type it: "60", "16K" */
+	const char *sentence; /* what it does */
+};
+QUOIT_EXPORT int quoit_option(unsigned index, struct quoit_option *ret_option);
+
+/*
+ * Open the root, bind every address, start the workers; returns when all of them accept
+ * connections, or none is left running. -errno of what failed.
+ */
+QUOIT_EXPORT int quoit_start(struct quoit *quoit);
+
+/*
+ * Where it listens, after quoit_start(): "http://127.0.0.1:8080" (the real port), "unix:/path",
+ * for index 0, 1, ...; NULL behind the last. Valid until quoit_destroy().
+ */
+QUOIT_EXPORT const char *quoit_address(const struct quoit *quoit, unsigned index);
+
+/* What it serves and how: the root's absolute path, the number of threads, "io_uring". */
+QUOIT_EXPORT const char *quoit_root(const struct quoit *quoit);
+QUOIT_EXPORT unsigned quoit_threads(const struct quoit *quoit);
+QUOIT_EXPORT const char *quoit_engine(const struct quoit *quoit);
+
+/*
+ * Open the root anew (it may be a symbolic link that has moved) and forget what is cached.
+ * Connections stay. On failure the old root is served on.
+ */
+QUOIT_EXPORT int quoit_reload(struct quoit *quoit);
+
+/*
+ * Begin to end: accept no more, close idle connections, finish answers under way, for at most
+ * the option "drain-time". Returns at once; quoit_join() tells when it is done.
+ */
+QUOIT_EXPORT void quoit_drain(struct quoit *quoit);
+
+/* Begin to end at once, answers under way are cut. */
+QUOIT_EXPORT void quoit_stop(struct quoit *quoit);
+
+/* Wait until all workers have ended, at most timeout_ms. 0, or -ETIMEDOUT. */
+QUOIT_EXPORT int quoit_join(struct quoit *quoit, unsigned timeout_ms);
+
+/*
+ * One counter by name ("requests", "connections_open", "bytes_sent" ...), summed over all
+ * workers; from any thread while it runs. -ENOENT: no such counter.
+ */
+QUOIT_EXPORT int quoit_counter(const struct quoit *quoit, const char *name, uint64_t *ret_value);
+
+/* The counters' names: index 0, 1, ...; NULL behind the last. *ret_sentence says what it counts. */
+QUOIT_EXPORT const char *quoit_counter_name(unsigned index, const char **ret_sentence);
+
+/* The sentence of the last failure; "" when there was none. Valid until the next call. */
+QUOIT_EXPORT const char *quoit_error(const struct quoit *quoit);
+
+/*
+ * Handlers for dynamic answers will be registered here, per path prefix, before quoit_start().
+ */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

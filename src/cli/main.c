@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command `quoit`: finds the subcommand and hands over.
+ *
+ * A subcommand is a row of the table here and a file of its own beside it.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "quoit.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int count, char **arguments);
+	const char *sentence;
+} commands[] = {
+	{ "serve", cli_serve, "serve a folder over HTTP" },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+int cli_error(int code, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("quoit: ", stderr);
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	va_end(arguments);
+	return code;
+}
+
+/* Standard output may be a full disk or a closed pipe: that is a failure like any other. */
+static int flushed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return CLI_OK;
+	return cli_error(CLI_FAILED, "standard output cannot be written");
+}
+
+static int help(void)
+{
+	printf("quoit %s: an HTTP server for static content on io_uring\n\n"
+	       "Usage: quoit COMMAND [OPTION]...\n\n",
+	       quoit_version());
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		printf("  %-8s %s\n", commands[i].name, commands[i].sentence);
+	printf("\n  --help     this text; quoit COMMAND --help tells more\n"
+	       "  --version  the version\n\n"
+	       "Example: quoit serve /srv/www --listen 127.0.0.1:8080\n");
+	return flushed();
+}
+
+int main(int count, char **arguments)
+{
+	if (count < 2) {
+		help();
+		return CLI_USAGE;
+	}
+	if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0 ||
+	    strcmp(arguments[1], "help") == 0)
+		return help();
+	if (strcmp(arguments[1], "--version") == 0 || strcmp(arguments[1], "-V") == 0) {
+		printf("quoit %s\n", quoit_version());
+		return flushed();
+	}
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(arguments[1], commands[i].name) == 0)
+			return commands[i].run(count - 2, arguments + 2);
+	return cli_error(CLI_USAGE, "there is no command \"%s\"; see quoit --help", arguments[1]);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `quoit serve`: options to quoit_set(), signals to drain, stop and reload.
+ *
+ * The main thread sleeps in sigtimedwait(2); all work is done by the library's threads. The
+ * flags are the library's option table, so a new option needs no line here.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "quoit.h"
+
+/* How often the end of a drain is looked for. */
+#define LOOK_MS 20
+
+static int help(void)
+{
+	struct quoit_option option;
+
+	puts("Usage: quoit serve [ROOT] [OPTION]...\n\n"
+	     "Serve the folder ROOT (default: the current one) over HTTP.\n");
+	for (unsigned i = 0; quoit_option(i, &option) == 0; i++) {
+		char flag[64];
+
+		snprintf(flag, sizeof(flag), "--%s %s", option.name, option.value);
+		printf("  %-24s %s (%s)\n", flag, option.sentence, option.fallback);
+	}
+	puts("  --help                   this text\n\n"
+	     "SIZE: bytes, or with K, M, G behind. SECONDS: with a fraction if need be. In brackets: the "
+	     "default.\n"
+	     "SIGTERM and SIGINT finish what is under way and exit 0; a second one ends at once. SIGHUP "
+	     "opens\n"
+	     "ROOT anew and forgets what is cached. Exit code 1: it could not run; 2: wrong usage.\n\n"
+	     "Examples: quoit serve /srv/www\n"
+	     "          quoit serve . --listen '[::]:8080' --listen unix:/run/quoit.sock --threads 2");
+	return fflush(stdout) == 0 ? CLI_OK : CLI_FAILED;
+}
+
+static int usage(const struct quoit *quoit)
+{
+	return cli_error(CLI_USAGE, "%s", quoit_error(quoit));
+}
+
+/* CLI_OK, or what to exit with. */
+static int read_arguments(struct quoit *quoit, int count, char **arguments)
+{
+	const char *root = NULL;
+	int flags_end = 0;
+
+	for (int i = 0; i < count; i++) {
+		char *name = arguments[i], *value;
+
+		if (flags_end || name[0] != '-' || name[1] == 0) {
+			if (root)
+				return cli_error(CLI_USAGE, "one ROOT is served, not both \"%s\" and \"%s\"",
+						 root, name);
+			root = name;
+			if (quoit_set(quoit, "root", root) < 0)
+				return usage(quoit);
+			continue;
+		}
+		if (strcmp(name, "--") == 0) {
+			flags_end = 1;
+			continue;
+		}
+		if (name[1] != '-')
+			return cli_error(CLI_USAGE, "there is no option \"%s\"; see quoit serve --help",
+					 name);
+		name += 2;
+		value = strchr(name, '=');
+		if (value)
+			*value++ = 0;
+		else if (i + 1 < count)
+			value = arguments[++i];
+		else
+			value = NULL;
+		/* Without a value the name is still worth a look: a misspelt one is the likelier mistake. */
+		if (quoit_set(quoit, name, value ? value : "") < 0 &&
+		    (value || strstr(quoit_error(quoit), "there is no")))
+			return usage(quoit);
+		if (!value)
+			return cli_error(CLI_USAGE, "--%s needs a value; see quoit serve --help", name);
+	}
+	return CLI_OK;
+}
+
+static int announce(const struct quoit *quoit)
+{
+	const char *address;
+	unsigned threads = quoit_threads(quoit);
+
+	for (unsigned i = 0; (address = quoit_address(quoit, i)); i++)
+		printf("quoit %s: serving %s on %s (%u thread%s, %s)\n", quoit_version(), quoit_root(quoit),
+		       address, threads, threads == 1 ? "" : "s", quoit_engine(quoit));
+	return fflush(stdout);
+}
+
+static void reload(struct quoit *quoit)
+{
+	if (quoit_reload(quoit) < 0)
+		cli_error(CLI_OK, "reload: %s; serving on as before", quoit_error(quoit));
+	else
+		fprintf(stderr, "quoit: reloaded %s\n", quoit_root(quoit));
+}
+
+/* Until the workers have ended; signals decide how. */
+static void wait_for_end(struct quoit *quoit, const sigset_t *signals)
+{
+	static const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
+	int draining = 0;
+
+	while (quoit_join(quoit, 0) < 0) {
+		int number = draining ? sigtimedwait(signals, NULL, &look) : sigwaitinfo(signals, NULL);
+
+		if (number == SIGHUP) {
+			reload(quoit);
+		} else if (number == SIGINT || number == SIGTERM) {
+			if (draining)
+				quoit_stop(quoit);
+			else
+				quoit_drain(quoit);
+			draining = 1;
+		}
+	}
+}
+
+int cli_serve(int count, char **arguments)
+{
+	struct quoit *quoit;
+	sigset_t signals;
+	int code;
+
+	for (int i = 0; i < count; i++)
+		if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
+			return help();
+	quoit = quoit_create();
+	if (!quoit)
+		return cli_error(CLI_FAILED, "no memory");
+	code = read_arguments(quoit, count, arguments);
+	if (code != CLI_OK) {
+		quoit_destroy(quoit);
+		return code;
+	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (quoit_start(quoit) < 0)
+		code = cli_error(CLI_FAILED, "%s", quoit_error(quoit));
+	else if (announce(quoit) != 0)
+		code = cli_error(CLI_FAILED, "standard output cannot be written");
+	else
+		wait_for_end(quoit, &signals);
+	quoit_destroy(quoit);
+	return code;
+}

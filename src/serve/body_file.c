@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sendfile(2) in turns.
+ *
+ * Called by serve/send when everything in front of the body is sent. The rules of a turn:
+ *   - it sends at most --turn bytes, so that one download never starves the others;
+ *   - a file that changed in place ends the connection: a response never mixes two versions;
+ *   - pages that are not in memory are read through the ring first, because sendfile would
+ *     wait for the disk and with it everybody else. The probe looks at both ends of the turn;
+ *     what the kernel reads ahead covers the middle.
+ */
+#include "serve/body_file.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "io/op.h"
+#include "serve/fetch.h"
+#include "serve/worker.h"
+
+void body_file_begin(struct conn *conn, struct asset *asset, const struct range *range)
+{
+	check(asset->fd >= 0 && !conn->file);
+	asset_ref(asset);
+	conn->file = asset;
+	conn->file_at = range->first;
+	conn->file_end = range->last + 1;
+	conn->warmed = false;
+}
+
+/* True when a read was started that brings the turn's pages into memory. */
+static bool warm(struct worker *worker, struct conn *conn, size_t size)
+{
+	struct asset *file = conn->file;
+
+	if (conn->warmed || (ring_file_is_warm(worker->ring, file->fd, conn->file_at) &&
+			     ring_file_is_warm(worker->ring, file->fd, conn->file_at + size - 1)))
+		return false;
+	if (!worker->cold)
+		worker->cold = mem_reserve(worker->config->turn);
+	if (!worker->cold)
+		return false;
+	conn->warming = true;
+	stats_add(&worker->stats, COUNTER_cold_reads, 1);
+	ring_submit_read(worker->ring, op_tag(OP_WARM, conn->generation, conn->index), file->fd, worker->cold,
+			 size, conn->file_at);
+	return true;
+}
+
+enum body_file_result body_file_turn(struct worker *worker, struct conn *conn)
+{
+	uint64_t left = conn->file_end - conn->file_at;
+	size_t budget = left < worker->config->turn ? (size_t)left : worker->config->turn;
+
+	if (!fetch_file_is_same(worker, conn->file))
+		return BODY_FILE_BROKEN;
+	if (warm(worker, conn, budget))
+		return BODY_FILE_COLD;
+	conn->warmed = false;
+	while (budget > 0) {
+		ssize_t size = ring_send_file(worker->ring, conn->fd, conn->file->fd, conn->file_at, budget);
+
+		if (size == -EINTR)
+			continue;
+		if (size == -EAGAIN)
+			return BODY_FILE_FULL;
+		if (size <= 0)
+			return BODY_FILE_BROKEN;
+		conn->file_at += (uint64_t)size;
+		budget -= (size_t)size;
+		conn->blocked = false;
+		stats_add(&worker->stats, COUNTER_bytes_sent, (uint64_t)size);
+	}
+	return conn->file_at == conn->file_end ? BODY_FILE_DONE : BODY_FILE_TURN_OVER;
+}

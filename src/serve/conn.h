@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection: a slot in its worker's table, and a state machine.
+ *
+ *   accept --> READING <------------- keep-alive -----------+
+ *                | request complete                         |
+ *                +--> RESOLVING (only on a miss) --+        |
+ *                v                                 v        |
+ *              answers queued, one send per turn; taken whole: still READING
+ *                |                        | taken in part, or a file follows
+ *                | last answer            v
+ *                |                     SENDING -- all taken --+--> READING
+ *                v                        | last answer
+ *            LINGERING <------------------+      said everything; the peer closes first
+ *                |   error, timeout, end of stream: from any state
+ *                v
+ *             CLOSING   waits until no operation is in flight, then FREE, generation + 1
+ *
+ * conn_set_state() is the one writer of the state. An idle connection is this struct and
+ * nothing else: no buffer, no stash, no flight.
+ */
+#ifndef QUOIT_SERVE_CONN_H
+#define QUOIT_SERVE_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/check.h"
+#include "http/body.h"
+#include "io/timer.h"
+#include "site/asset.h"
+
+struct worker;
+struct entry;
+struct flight;
+
+enum conn_state {
+	CONN_FREE,
+	CONN_READING,
+	CONN_RESOLVING,
+	CONN_SENDING,
+	CONN_LINGERING,
+	CONN_CLOSING,
+};
+
+struct conn {
+	struct timer timer; /* the deadline of the current state; must be first */
+	int fd;
+	uint32_t index;      /* in the table */
+	uint32_t generation; /* of the slot (io/op.h) */
+	uint8_t state;       /* enum conn_state */
+
+	bool recv_armed;     /* a multishot receive is in the kernel */
+	bool recv_paused;    /* ... and was cancelled because enough is stashed */
+	bool writable_armed; /* a poll is in the kernel */
+	bool warming;        /* a read of cold file pages is in the kernel */
+	bool warmed;         /* that read just ended: the pages are there */
+	bool blocked;        /* the socket was full, and no byte has been taken since */
+	bool queued;         /* in the worker's list of connections with something to send */
+	bool ready;          /* in the worker's list of connections whose turn goes on */
+	bool peer_ended;     /* end of stream received: the peer sends nothing more */
+	bool close_after;    /* what is queued is the last answer */
+	bool body_active;    /* the stash holds the head of a request whose body is being read off */
+	bool body_done;      /* the body of the request at the start of the stash has been read off */
+	bool served;         /* at least one request was answered */
+
+	/* Input that could not be handled yet. NULL when there is none. */
+	uint8_t *stash;
+	uint32_t stash_size;
+	uint32_t stash_capacity;
+	uint8_t body_method; /* enum method: of the request whose body is being read off */
+	struct body body;
+
+	/* RESOLVING: the name waited for; then what it resolved to (a reference). */
+	struct entry *entry;
+	struct conn *next_waiting;
+	struct asset *resolved;
+
+	/* Output of this turn: one piece here, several in a flight (serve/send.h). */
+	const uint8_t *out;
+	uint32_t out_size;
+	int32_t send_result; /* of the quiet send: 0 whole, else its completion */
+	struct asset *out_asset;
+	struct flight *flight;
+	struct conn *next_queued;
+	struct conn *next_ready;
+
+	/* A body that comes from a file, behind the output above: bytes file_at up to file_end. */
+	struct asset *file;
+	uint64_t file_at;
+	uint64_t file_end;
+};
+
+_Static_assert(sizeof(struct conn) <= 512, "an idle connection costs at most 512 bytes");
+
+struct conn_table {
+	struct conn *conn; /* `capacity` slots, address space only until used */
+	uint32_t capacity;
+	uint32_t touched; /* slots ever used */
+	uint32_t open;
+	uint32_t *free; /* stack of freed slots, last freed first: its memory is warm */
+	uint32_t free_count;
+};
+
+/* False: no memory. */
+bool conn_table_init(struct conn_table *table, uint32_t capacity);
+void conn_table_deinit(struct conn_table *table);
+
+/* The connection a completion belongs to; NULL when that connection is gone. */
+static inline struct conn *conn_find(struct conn_table *table, uint32_t index, uint32_t generation)
+{
+	struct conn *conn = &table->conn[index];
+
+	check(index < table->touched);
+	return conn->state != CONN_FREE && conn->generation == generation ? conn : NULL;
+}
+
+/* Take over an accepted socket: a slot, the first deadline, an armed receive. NULL: the table is full. */
+struct conn *conn_open(struct worker *worker, int fd);
+
+void conn_set_state(struct conn *conn, enum conn_state state);
+
+void conn_arm_recv(struct worker *worker, struct conn *conn);
+void conn_arm_writable(struct worker *worker, struct conn *conn);
+
+/* Give up all it holds, end its operations; free when the last one has ended. Any state but FREE. */
+void conn_close(struct worker *worker, struct conn *conn);
+
+/* Everything is sent: say so (FIN), then wait for the peer's own close. */
+void conn_linger(struct worker *worker, struct conn *conn);
+
+/* An operation ended, or a list let go of it: free a CLOSING connection that nothing holds any more. */
+void conn_settle_close(struct worker *worker, struct conn *conn);
+
+/* The deadline passed. */
+void conn_on_timer(struct worker *worker, struct conn *conn);
+
+/* No request under way, nothing to send. */
+bool conn_is_idle(const struct conn *conn);
+
+#endif

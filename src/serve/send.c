@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Queues answers, flushes them once per turn, and settles them after the wait.
+ *
+ * Called by receive (send_answer), worker (flush, settle, continue) and conn (drop). No memory
+ * is in the kernel's hands outside of ring_wait(), so an asset's date may be patched in place
+ * between two turns. The one hard thing follows from it: a send that stopped inside a date must
+ * not go on with a later one, so the rest of that date is copied before it can change.
+ */
+#include "serve/send.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "io/op.h"
+#include "serve/body_file.h"
+#include "serve/flight.h"
+#include "serve/receive.h"
+#include "serve/worker.h"
+
+void send_queue(struct worker *worker, struct conn *conn)
+{
+	if (conn->queued)
+		return;
+	conn->queued = true;
+	conn->send_result = 0;
+	conn->next_queued = NULL;
+	*worker->queued_tail = conn;
+	worker->queued_tail = &conn->next_queued;
+}
+
+/* One more piece of output. The first stands in the connection, further ones need a flight. */
+static bool add_piece(struct worker *worker, struct conn *conn, const uint8_t *base, size_t size,
+		      struct asset *asset)
+{
+	if (!conn->flight && !conn->out) {
+		conn->out = base;
+		conn->out_size = (uint32_t)size;
+		conn->out_asset = asset;
+	} else {
+		if (!flight_need(worker, conn))
+			return false;
+		flight_add(conn->flight, base, size, asset);
+	}
+	if (asset)
+		asset_ref(asset);
+	return true;
+}
+
+/* The body of an answer from memory. `behind`: it stands directly behind the piece before. */
+static bool add_body(struct worker *worker, struct conn *conn, const struct answer *answer)
+{
+	struct asset *asset = answer->asset;
+
+	if (!answer->has_body)
+		return true;
+	if (!asset->body) {
+		body_file_begin(conn, asset, &answer->range);
+		return true;
+	}
+	return add_piece(worker, conn, asset->body + answer->range.first,
+			 answer->range.last - answer->range.first + 1, asset);
+}
+
+static bool add_composed(struct worker *worker, struct conn *conn, const struct answer *answer)
+{
+	size_t size;
+	uint8_t *text;
+
+	if (!flight_need(worker, conn))
+		return false;
+	text = flight_scratch(conn->flight, answer_compose_size(answer));
+	if (!text)
+		return false;
+	size = answer_compose(answer, worker->clock.wall_s, text);
+	flight_scratch_used(conn->flight, text, size);
+	return add_piece(worker, conn, text, size, NULL) && add_body(worker, conn, answer);
+}
+
+static bool add_answer(struct worker *worker, struct conn *conn, const struct answer *answer)
+{
+	struct asset *asset = answer->asset;
+	const struct asset_head *head = answer->head == ANSWER_READY ? &asset->ready : &asset->not_modified;
+
+	if (asset->date != worker->date_s)
+		asset_set_date(asset, worker->date_s, worker->date);
+	if (answer->head == ANSWER_COMPOSED)
+		return add_composed(worker, conn, answer);
+	if (!answer->keep_alive)
+		return add_piece(worker, conn, head->base, head->connection_offset, asset) &&
+		       add_piece(worker, conn, HEAD_CLOSE.base, HEAD_CLOSE.size, NULL) &&
+		       add_body(worker, conn, answer);
+	/* The common answer: head and body are one piece of memory. */
+	if (answer->has_body && asset->body)
+		return add_piece(worker, conn, head->base, head->size + asset->size, asset);
+	return add_piece(worker, conn, head->base, head->size, asset) && add_body(worker, conn, answer);
+}
+
+static void count_answer(struct worker *worker, unsigned status)
+{
+	/* The classes stand in a row in counters.def. */
+	stats_add(&worker->stats, COUNTER_requests, 1);
+	stats_add(&worker->stats, (enum counter_id)(COUNTER_responses_2xx + status / 100 - 2), 1);
+}
+
+void send_answer(struct worker *worker, struct conn *conn, const struct answer *answer)
+{
+	conn->served = true;
+	count_answer(worker, answer->status);
+	if (!add_answer(worker, conn, answer)) {
+		conn_close(worker, conn);
+		return;
+	}
+	conn->close_after = !answer->keep_alive;
+	if (conn->file)
+		conn_set_state(conn, CONN_SENDING);
+	send_queue(worker, conn);
+}
+
+void send_static(struct worker *worker, struct conn *conn, struct bytes bytes)
+{
+	if (add_piece(worker, conn, bytes.base, bytes.size, NULL))
+		send_queue(worker, conn);
+	else
+		conn_close(worker, conn);
+}
+
+void send_yield(struct conn *conn)
+{
+	conn_set_state(conn, CONN_SENDING);
+}
+
+static void drop_out(struct worker *worker, struct conn *conn)
+{
+	if (conn->out_asset)
+		worker_release(worker, conn->out_asset);
+	conn->out = NULL;
+	conn->out_asset = NULL;
+	if (conn->flight)
+		flight_release(worker, conn);
+}
+
+void send_drop(struct worker *worker, struct conn *conn)
+{
+	drop_out(worker, conn);
+}
+
+void send_drop_file(struct worker *worker, struct conn *conn)
+{
+	if (conn->file)
+		worker_release(worker, conn->file);
+	conn->file = NULL;
+}
+
+/* All that was queued has left. */
+static void sent(struct worker *worker, struct conn *conn)
+{
+	conn->blocked = false;
+	if (conn->close_after)
+		conn_linger(worker, conn);
+	else if (conn->state == CONN_SENDING)
+		receive_resume(worker, conn);
+}
+
+/* Move the output on by `size` bytes; true when none is left. False also when there was no memory: CLOSING
+ * then. */
+static bool take(struct worker *worker, struct conn *conn, size_t size)
+{
+	stats_add(&worker->stats, COUNTER_bytes_sent, size);
+	conn->blocked = false;
+	if (!conn->flight && size == conn->out_size) {
+		drop_out(worker, conn);
+		return true;
+	}
+	if (!flight_need(worker, conn)) {
+		conn_close(worker, conn);
+		return false;
+	}
+	if (!flight_take(worker, conn->flight, size))
+		return false;
+	drop_out(worker, conn);
+	return true;
+}
+
+/* The socket is full: go on when it is not. Only bytes taken renew the deadline, not every wake-up. */
+static void wait_writable(struct worker *worker, struct conn *conn)
+{
+	if (!conn->blocked)
+		worker_set_deadline(worker, conn, worker->config->send_time);
+	conn->blocked = true;
+	conn_arm_writable(worker, conn);
+}
+
+static void turn_is_over(struct worker *worker, struct conn *conn)
+{
+	worker_set_deadline(worker, conn, worker->config->send_time);
+	if (conn->ready)
+		return;
+	conn->ready = true;
+	conn->next_ready = NULL;
+	*worker->ready_tail = conn;
+	worker->ready_tail = &conn->next_ready;
+}
+
+/* One sendmsg of what is queued: bytes taken, or -errno. */
+static ssize_t send_out(struct worker *worker, struct conn *conn)
+{
+	struct iovec piece = { .iov_base = (void *)conn->out, .iov_len = conn->out_size };
+	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+	ssize_t size;
+
+	if (conn->flight)
+		message = conn->flight->message;
+	do
+		size = ring_send_now(worker->ring, conn->fd, &message, conn->file != NULL);
+	while (size == -EINTR);
+	return size;
+}
+
+/* Send the queued pieces until the socket is full; true when none is left. */
+static bool drive_out(struct worker *worker, struct conn *conn)
+{
+	while (conn->out || conn->flight) {
+		ssize_t size = send_out(worker, conn);
+
+		if (size == -EAGAIN) {
+			wait_writable(worker, conn);
+			return false;
+		}
+		if (size < 0)
+			conn_close(worker, conn);
+		else
+			take(worker, conn, (size_t)size);
+		if (conn->state == CONN_CLOSING)
+			return false;
+	}
+	return true;
+}
+
+/* Something follows what is queued (a file, more requests, the end): send what can be sent now. */
+static void drive(struct worker *worker, struct conn *conn)
+{
+	if (conn->state == CONN_READING)
+		conn_set_state(conn, CONN_SENDING);
+	if (!drive_out(worker, conn))
+		return;
+	if (conn->file) {
+		switch (body_file_turn(worker, conn)) {
+		case BODY_FILE_DONE:
+			send_drop_file(worker, conn);
+			if (conn->stash_size == 0)
+				break;
+			turn_is_over(worker, conn); /* a client that pipelines files gets one per turn */
+			return;
+		case BODY_FILE_TURN_OVER:
+			turn_is_over(worker, conn);
+			return;
+		case BODY_FILE_FULL:
+			wait_writable(worker, conn);
+			return;
+		case BODY_FILE_COLD:
+			worker_set_deadline(worker, conn, worker->config->send_time);
+			return;
+		case BODY_FILE_BROKEN:
+			conn_close(worker, conn);
+			return;
+		}
+	}
+	sent(worker, conn);
+}
+
+void send_flush(struct worker *worker)
+{
+	struct conn *conn = worker->queued;
+	struct conn **flying_tail = &worker->flying;
+
+	/* Driving a file may end with a connection that queues its next answer: those are behind the tail. */
+	for (; conn; conn = worker->queued) {
+		worker->queued = conn->next_queued;
+		if (!worker->queued)
+			worker->queued_tail = &worker->queued;
+		if (conn->state != CONN_READING || conn->close_after) {
+			conn->queued = false;
+			if (conn->state == CONN_CLOSING)
+				conn_settle_close(worker, conn);
+			else
+				drive(worker, conn);
+			continue;
+		}
+		if (conn->flight)
+			ring_submit_send_gather(worker->ring, op_tag(OP_SEND, conn->generation, conn->index),
+						conn->fd, &conn->flight->message);
+		else
+			ring_submit_send(worker->ring, op_tag(OP_SEND, conn->generation, conn->index),
+					 conn->fd, conn->out, conn->out_size);
+		conn->next_queued = NULL;
+		*flying_tail = conn;
+		flying_tail = &conn->next_queued;
+	}
+}
+
+void send_on_send(struct conn *conn, int result)
+{
+	check(conn && conn->queued);
+	/* 0 stands for "nothing came back"; a send that took no byte is a full socket. */
+	conn->send_result = result == 0 ? -EAGAIN : result;
+}
+
+/* A quiet send that left something: wait until the socket takes more. */
+static void settle_short(struct worker *worker, struct conn *conn)
+{
+	stats_add(&worker->stats, COUNTER_sends_short, 1);
+	if (conn->send_result < 0 && conn->send_result != -EAGAIN && conn->send_result != -EINTR) {
+		conn_close(worker, conn);
+		return;
+	}
+	conn_set_state(conn, CONN_SENDING);
+	if (conn->send_result > 0 && take(worker, conn, (size_t)conn->send_result))
+		sent(worker, conn);
+	else if (conn->state != CONN_CLOSING)
+		wait_writable(worker, conn);
+}
+
+static size_t out_size(const struct conn *conn)
+{
+	return conn->flight ? flight_size(conn->flight) : conn->out_size;
+}
+
+void send_settle(struct worker *worker)
+{
+	struct conn *conn = worker->flying;
+
+	worker->flying = NULL;
+	while (conn) {
+		struct conn *next = conn->next_queued;
+
+		conn->queued = false;
+		if (conn->state == CONN_CLOSING) {
+			conn_settle_close(worker, conn);
+		} else if (conn->send_result != 0) {
+			settle_short(worker, conn);
+		} else {
+			stats_add(&worker->stats, COUNTER_bytes_sent, out_size(conn));
+			drop_out(worker, conn);
+		}
+		conn = next;
+	}
+}
+
+void send_on_writable(struct worker *worker, struct conn *conn, bool more)
+{
+	conn->writable_armed = more;
+	if (conn->state == CONN_CLOSING)
+		conn_settle_close(worker, conn);
+	else if (conn->state == CONN_SENDING && !conn->queued && !conn->ready && !conn->warming)
+		drive(worker, conn);
+}
+
+void send_on_warm(struct worker *worker, struct conn *conn, int result)
+{
+	conn->warming = false;
+	if (conn->state == CONN_CLOSING) {
+		conn_settle_close(worker, conn);
+		return;
+	}
+	/* A read that failed is left to sendfile to report. */
+	(void)result;
+	conn->warmed = true;
+	check(conn->state == CONN_SENDING);
+	drive(worker, conn);
+}
+
+void send_continue(struct worker *worker)
+{
+	struct conn *conn = worker->ready;
+
+	worker->ready = NULL;
+	worker->ready_tail = &worker->ready;
+	while (conn) {
+		struct conn *next = conn->next_ready;
+
+		conn->ready = false;
+		if (conn->state == CONN_CLOSING)
+			conn_settle_close(worker, conn);
+		else if (conn->state == CONN_SENDING)
+			drive(worker, conn);
+		conn = next;
+	}
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop of a worker: one turn is one io_uring_enter.
+ *
+ *   flush sends -> wait -> settle sends -> handle completions -> go on with turns -> timers
+ *        ^                                                                            |
+ *        +----------------------------------------------------------------------------+
+ *
+ * Started by serve/server, one thread each. Nothing in it blocks but the wait. The order
+ * matters once: quiet sends are settled before anything else of the batch is looked at,
+ * so that no handler sees a connection whose last send is still in doubt.
+ */
+#include "serve/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "io/op.h"
+#include "serve/accept.h"
+#include "serve/fetch.h"
+#include "serve/receive.h"
+#include "serve/send.h"
+#include "serve/server.h"
+
+/* How long a stop waits for the kernel to let go of what was in flight. */
+#define STOP_MS 2000
+
+void worker_drop_asset(struct worker *worker, struct asset *asset)
+{
+	if (asset->fd >= 0)
+		ring_submit_close(worker->ring, asset->fd);
+	asset_free(asset);
+}
+
+static void drop_asset(void *context, struct asset *asset)
+{
+	worker_drop_asset(context, asset);
+}
+
+void worker_on_slot_free(struct worker *worker)
+{
+	if (worker->accept_paused)
+		accept_resume(worker);
+}
+
+void worker_command(struct worker *worker, unsigned command)
+{
+	uint64_t one = 1;
+
+	atomic_fetch_or_explicit(&worker->commands, command, memory_order_release);
+	/* An eventfd takes 2^64 - 2 wake-ups before a write would block: nothing to handle. */
+	check(write(worker->wake_fd, &one, sizeof(one)) == (ssize_t)sizeof(one));
+}
+
+static void read_clock(struct worker *worker)
+{
+	clock_read(&worker->clock);
+	if (worker->clock.wall_s != worker->date_s) {
+		worker->date_s = worker->clock.wall_s;
+		date_format(worker->date_s, worker->date);
+	}
+}
+
+static void begin_drain(struct worker *worker)
+{
+	if (worker->draining)
+		return;
+	worker->draining = true;
+	worker->end_ms = worker->clock.monotonic_ms + worker->config->drain_time;
+	accept_drain(worker);
+	for (uint32_t i = 0; i < worker->conns.touched; i++) {
+		struct conn *conn = &worker->conns.conn[i];
+
+		if (conn->state == CONN_READING && conn->queued)
+			conn->close_after = true;
+		if (!conn_is_idle(conn))
+			continue;
+		if (conn->served)
+			conn_close(worker, conn);
+		else
+			worker_set_deadline(worker, conn, DRAIN_GRACE_MS);
+	}
+}
+
+/* Close everything; the loop goes on until the kernel has let go of it. */
+static void begin_stop(struct worker *worker)
+{
+	if (worker->stopping)
+		return;
+	begin_drain(worker);
+	worker->stopping = true;
+	worker->end_ms = worker->clock.monotonic_ms + STOP_MS;
+	for (uint32_t i = 0; i < worker->conns.touched; i++)
+		if (worker->conns.conn[i].state != CONN_FREE)
+			conn_close(worker, &worker->conns.conn[i]);
+}
+
+static void reload(struct worker *worker)
+{
+	int root = server_root(worker->server);
+
+	if (root < 0 || fetch_set_root(worker, root) < 0) {
+		/* No descriptor or no memory: the old root is served on, and the next reload tries again. */
+		if (root >= 0)
+			close(root);
+		return;
+	}
+	cache_clear(&worker->cache);
+}
+
+static void arm_wake(struct worker *worker)
+{
+	ring_submit_readable(worker->ring, op_tag(OP_WAKE, 0, 0), worker->wake_fd);
+}
+
+static void on_wake(struct worker *worker)
+{
+	uint64_t count;
+	unsigned commands;
+
+	/* The eventfd is non-blocking; a count that is gone already is no loss. */
+	if (read(worker->wake_fd, &count, sizeof(count)) < 0)
+		check(errno == EAGAIN);
+	arm_wake(worker);
+	commands = atomic_exchange_explicit(&worker->commands, 0, memory_order_acquire);
+	if (commands & WORKER_RELOAD)
+		reload(worker);
+	if (commands & WORKER_DRAIN)
+		begin_drain(worker);
+	if (commands & WORKER_STOP)
+		begin_stop(worker);
+}
+
+static void handle_other(struct worker *worker, const struct completion *completion)
+{
+	uint32_t index = op_index(completion->tag);
+	enum op op = op_kind(completion->tag);
+	struct conn *conn = NULL;
+
+	if (op == OP_WRITABLE || op == OP_WARM)
+		conn = conn_find(&worker->conns, index, op_generation(completion->tag));
+	switch (op) {
+	case OP_WRITABLE:
+		if (conn)
+			send_on_writable(worker, conn, completion->flags & COMPLETION_MORE);
+		break;
+	case OP_WARM:
+		if (conn)
+			send_on_warm(worker, conn, completion->result);
+		break;
+	case OP_ACCEPT:
+		accept_on_accept(worker, completion);
+		break;
+	case OP_OPEN:
+		fetch_on_open(worker, index, completion->result);
+		break;
+	case OP_READ:
+		fetch_on_read(worker, index, completion->result);
+		break;
+	case OP_WAKE:
+		on_wake(worker);
+		break;
+	case OP_RECV: /* handled by the caller */
+	case OP_SEND: /* settled already */
+	case OP_NONE: /* a close or cancel that failed: the descriptor is gone either way */
+		break;
+	}
+}
+
+static void handle(struct worker *worker, const struct completion *completion)
+{
+	struct conn *conn;
+
+	if (op_kind(completion->tag) != OP_RECV) {
+		handle_other(worker, completion);
+		return;
+	}
+	conn = conn_find(&worker->conns, op_index(completion->tag), op_generation(completion->tag));
+	if (conn)
+		receive_on_recv(worker, conn, completion);
+	if (completion->flags & COMPLETION_BUFFER)
+		ring_buffer_return(worker->ring, completion_buffer(completion));
+}
+
+static void settle(struct worker *worker, const struct completion *batch, unsigned count)
+{
+	if (!worker->flying)
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t tag = batch[i].tag;
+
+		if (op_kind(tag) == OP_SEND)
+			send_on_send(conn_find(&worker->conns, op_index(tag), op_generation(tag)),
+				     batch[i].result);
+	}
+	send_settle(worker);
+}
+
+static uint64_t wait_ms(struct worker *worker)
+{
+	uint64_t now = worker->clock.monotonic_ms;
+	uint64_t until = worker->accept_retry_ms;
+	uint64_t wait;
+
+	if (worker->ready)
+		return 0;
+	wait = timer_wait_ms(&worker->wheel, now);
+	if (worker->draining && (until == 0 || until > worker->end_ms))
+		until = worker->end_ms;
+	if (until == 0)
+		return wait;
+	until = until > now ? until - now : 1;
+	return until < wait ? until : wait;
+}
+
+/* Nothing is open and nothing in the kernel: neither a connection nor an accept nor a file. */
+static bool is_quiet(const struct worker *worker)
+{
+	for (unsigned i = 0; i < worker->accept_count; i++)
+		if (worker->accepts[i].armed)
+			return false;
+	return worker->conns.open == 0 && !fetch_is_busy(worker);
+}
+
+static bool is_over(struct worker *worker)
+{
+	if (!worker->draining)
+		return false;
+	if (is_quiet(worker))
+		return true;
+	if (worker->clock.monotonic_ms < worker->end_ms)
+		return false;
+	if (worker->stopping)
+		return true;
+	begin_stop(worker);
+	return false;
+}
+
+static void run(struct worker *worker)
+{
+	const struct completion *batch;
+	struct timer *timer;
+
+	arm_wake(worker);
+	accept_start(worker);
+	while (!is_over(worker)) {
+		unsigned count;
+
+		send_flush(worker);
+		count = ring_wait(worker->ring, wait_ms(worker), &batch);
+		settle(worker, batch, count);
+		read_clock(worker);
+		for (unsigned i = 0; i < count; i++)
+			handle(worker, &batch[i]);
+		if (worker->ready)
+			send_continue(worker);
+		while ((timer = timer_expire(&worker->wheel, worker->clock.monotonic_ms)))
+			conn_on_timer(worker, (struct conn *)timer);
+		if (worker->accept_retry_ms && worker->accept_retry_ms <= worker->clock.monotonic_ms)
+			accept_resume(worker);
+	}
+}
+
+/* Only pin when every worker gets a processor of its own. */
+static void pin(struct worker *worker)
+{
+	cpu_set_t set;
+
+	if (worker->cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(worker->cpu, &set);
+	/* Refused in some containers; then the scheduler places it. */
+	if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0)
+		worker->cpu = -1;
+}
+
+static int init(struct worker *worker, struct fault *fault)
+{
+	const struct config *config = worker->config;
+	uint64_t threads = config->threads;
+	struct ring_options options = {
+		.entries = (unsigned)config->ring_entries,
+		.completions = (unsigned)config->ring_completions,
+		.buffers = (unsigned)config->buffers,
+		.buffer_size = (unsigned)config->buffer_size,
+		.stats = &worker->stats,
+	};
+	uint64_t seed;
+	int error, root;
+
+	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		return fault_set(fault, -errno, "no random number from the kernel: %s", strerror(errno));
+	worker->limits = (struct http1_limits){
+		.head_size_max = (uint32_t)config->head_size,
+		.target_size_max = (uint32_t)config->target_size,
+		.fields_max = (uint32_t)config->fields,
+	};
+	read_clock(worker);
+	timer_wheel_init(&worker->wheel, worker->clock.monotonic_ms);
+	worker->queued_tail = &worker->queued;
+	worker->ready_tail = &worker->ready;
+	if (!cache_init(&worker->cache, config->cache / threads, (uint32_t)(config->files / threads + 1),
+			seed) ||
+	    !pages_init(&worker->pages, worker->date_s) ||
+	    !conn_table_init(&worker->conns, (uint32_t)((config->connections + threads - 1) / threads)))
+		return fault_set(fault, -ENOMEM,
+				 "no memory for a worker; use fewer --threads or --connections");
+	worker->cache.drop = drop_asset;
+	worker->cache.context = worker;
+	error = ring_create(&options, &worker->ring, fault);
+	if (error < 0)
+		return error;
+	root = server_root(worker->server);
+	if (root < 0)
+		return fault_set(
+			fault, root,
+			"no descriptor is free; raise the limit on open files (ulimit -n, LimitNOFILE=)");
+	if (fetch_set_root(worker, root) < 0) {
+		close(root);
+		return fault_set(fault, -ENOMEM, "no memory for a worker");
+	}
+	return 0;
+}
+
+/*
+ * Give everything back. A disk that did not answer until the end of the stop may still write
+ * into what was read for: then that memory, and what hangs on it, is left to the process's end.
+ */
+static void deinit(struct worker *worker)
+{
+	const struct completion *batch;
+	bool quiet = !worker->ring || is_quiet(worker);
+
+	if (quiet) {
+		cache_deinit(&worker->cache);
+		fetch_deinit(worker);
+	}
+	if (worker->ring)
+		ring_wait(worker->ring, 0, &batch); /* the closes that are still queued */
+	ring_destroy(worker->ring);
+	pages_deinit(&worker->pages);
+	send_free_flights(worker);
+	if (quiet) {
+		conn_table_deinit(&worker->conns);
+		mem_unreserve(worker->cold, worker->config->turn);
+	}
+}
+
+static void *thread(void *argument)
+{
+	struct worker *worker = argument;
+
+	pin(worker);
+	worker->start_error = init(worker, &worker->start_fault);
+	if (worker->start_error < 0) {
+		deinit(worker);
+		atomic_store_explicit(&worker->ended, true, memory_order_release);
+		sem_post(worker->started);
+		return NULL;
+	}
+	sem_post(worker->started);
+	run(worker);
+	deinit(worker);
+	atomic_store_explicit(&worker->ended, true, memory_order_release);
+	server_on_worker_end(worker->server);
+	return NULL;
+}
+
+int worker_start(struct worker *worker)
+{
+	sigset_t all, before;
+	int error;
+
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (worker->wake_fd < 0)
+		return -errno;
+	/* Signals belong to the program's own threads; SIGPIPE (sendfile has no flag against it) to nobody.
+	 */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&worker->thread, NULL, thread, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error != 0) {
+		close(worker->wake_fd);
+		worker->wake_fd = -1;
+	}
+	return -error;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: one thread, one ring, its own connections, cache, timers and counters.
+ *
+ * Workers share three things only: the configuration (constant), the commands (one word that
+ * the control plane sets) and the counters (which others only read).
+ */
+#ifndef QUOIT_SERVE_WORKER_H
+#define QUOIT_SERVE_WORKER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/stats.h"
+#include "http/http1.h"
+#include "http/scan.h"
+#include "io/listen.h"
+#include "io/ring.h"
+#include "io/timer.h"
+#include "serve/config.h"
+#include "serve/conn.h"
+#include "site/cache.h"
+#include "site/pages.h"
+
+/* Bits of worker->commands; each may be set again while an earlier one is carried out. */
+#define WORKER_DRAIN 1u  /* stop accepting, finish what is under way, end */
+#define WORKER_STOP 2u   /* end now */
+#define WORKER_RELOAD 4u /* take the root from server_root(), forget what is cached */
+
+struct server;
+struct fetch;
+struct root;
+struct flight;
+
+/* One address of this worker. */
+struct accept {
+	int *fd;        /* in the listener; -1 once closed */
+	bool is_shared; /* a unix socket: the other workers accept from it, too */
+	bool armed;
+	bool draining; /* on the ending of the armed operation: accept what is queued, then close */
+};
+
+struct worker {
+	struct server *server;
+	const struct config *config;
+	unsigned index;
+	int cpu; /* pinned to; -1: not pinned */
+
+	struct ring *ring;
+	struct clock clock;
+	uint8_t date[DATE_SIZE];
+	int64_t date_s; /* what `date` says */
+	struct timer_wheel wheel;
+
+	struct conn_table conns;
+	struct accept *accepts;
+	unsigned accept_count;
+	bool accept_paused;       /* the table is full */
+	uint64_t accept_retry_ms; /* when to try again after descriptors ran out; 0: not waiting */
+
+	struct root *root; /* the folder that names are opened in; this worker's own descriptor */
+	struct cache cache;
+	struct pages pages;
+	struct fetch **fetches; /* by index in the tag */
+	uint32_t fetch_capacity;
+	uint32_t *fetch_free;
+	uint32_t fetch_free_count;
+
+	struct conn *queued; /* have output for this turn's flush, in order */
+	struct conn **queued_tail;
+	struct conn *flying; /* their quiet sends were submitted, and settle after the wait */
+	struct conn *ready;  /* their turn goes on after this one */
+	struct conn **ready_tail;
+	struct flight *flights; /* free ones */
+	uint8_t *cold;          /* where cold file pages are read to, and forgotten */
+
+	bool draining;   /* accepts no more, keeps no connection alive */
+	bool stopping;   /* everything is closed; waits for the operations in flight */
+	uint64_t end_ms; /* draining: then stop; stopping: then end with what is in flight */
+
+	pthread_t thread;
+	int wake_fd; /* eventfd */
+	_Atomic unsigned commands;
+	_Atomic bool ended;
+	sem_t *started; /* posted once, when start has succeeded or failed */
+	int start_error;
+	struct fault start_fault;
+
+	struct http1_limits limits;
+	struct scan scan; /* of the buffer that is being handled */
+	struct stats stats;
+};
+
+/* Start the thread; the outcome is in start_error after `started` was posted. 0 or -errno. */
+int worker_start(struct worker *worker);
+/* Any thread. */
+void worker_command(struct worker *worker, unsigned command);
+
+/* A connection slot became free. */
+void worker_on_slot_free(struct worker *worker);
+
+/* An asset lost its last reference. */
+void worker_drop_asset(struct worker *worker, struct asset *asset);
+
+/* The connection's current state must be left within this time. */
+static inline void worker_set_deadline(struct worker *worker, struct conn *conn, uint64_t timeout_ms)
+{
+	timer_set(&worker->wheel, &conn->timer, worker->clock.monotonic_ms + timeout_ms);
+}
+
+static inline void worker_release(struct worker *worker, struct asset *asset)
+{
+	if (asset_unref(asset))
+		worker_drop_asset(worker, asset);
+}
+
+#endif
