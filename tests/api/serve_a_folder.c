@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a stranger writes who has read quoit.h and nothing else: serve a folder, fetch its file,
+ * look at a counter, reload, drain, stop.
+ *
+ * tests/api/run builds it against an installed quoit. Exit code 0 when every promise was kept;
+ * else standard error says which was not.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <quoit.h>
+
+#define BODY "a file of this folder\n"
+
+static struct quoit *quoit;
+
+static void require(int kept, const char *promise)
+{
+	if (kept)
+		return;
+	fprintf(stderr, "serve_a_folder: not so: %s (%s)\n", promise,
+		quoit ? quoit_error(quoit) : "no memory");
+	exit(1);
+}
+
+/* Ask for the file with a plain socket: does it come, and nothing behind it? */
+static int is_served(unsigned port)
+{
+	static const char request[] =
+		"GET /file.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((in_port_t)port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char answer[4096] = "", *body;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	require(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0, "it accepts connections");
+	require(write(fd, request, sizeof(request) - 1) == sizeof(request) - 1, "it takes a request");
+	require(recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) > 0, "it answers");
+	close(fd);
+	body = strstr(answer, "\r\n\r\n");
+	return strncmp(answer, "HTTP/1.1 200 OK\r\n", 17) == 0 && body && strcmp(body + 4, BODY) == 0;
+}
+
+int main(void)
+{
+	char folder[] = "folder-XXXXXX", path[64];
+	uint64_t requests = 0;
+	unsigned port = 0;
+	FILE *file;
+
+	require(mkdtemp(folder) != NULL, "there is a folder");
+	snprintf(path, sizeof(path), "%s/file.txt", folder);
+	file = fopen(path, "w");
+	require(file && fputs(BODY, file) >= 0 && fclose(file) == 0, "there is a file in it");
+
+	quoit = quoit_create();
+	require(quoit && quoit_set(quoit, "root", folder) == 0, "the root can be set");
+	require(quoit_set(quoit, "listen", "127.0.0.1:0") == 0, "the address can be set");
+	require(quoit_start(quoit) == 0, "it starts");
+	require(sscanf(quoit_address(quoit, 0), "http://127.0.0.1:%u", &port) == 1,
+		"it says where it listens");
+	require(is_served(port), "the file is served");
+	require(quoit_reload(quoit) == 0 && is_served(port), "the file is served after a reload");
+	require(quoit_counter(quoit, "requests", &requests) == 0 && requests == 2, "requests are counted");
+	quoit_drain(quoit);
+	require(quoit_join(quoit, 5000) == 0, "it ends when it is drained");
+	quoit_stop(quoit);
+	quoit_destroy(quoit);
+	unlink(path);
+	rmdir(folder);
+	return 0;
+}
