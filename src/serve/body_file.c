@@ -19,6 +19,9 @@
 #include "serve/fetch.h"
 #include "serve/worker.h"
 
+/* A file that was sent whole is not probed for this long: the probes were a tenth of a hot 100 KiB answer. */
+#define WARM_MS 200
+
 void body_file_begin(struct conn *conn, struct asset *asset, const struct range *range)
 {
 	check(asset->fd >= 0 && !conn->file);
@@ -26,7 +29,16 @@ void body_file_begin(struct conn *conn, struct asset *asset, const struct range 
 	conn->file = asset;
 	conn->file_at = range->first;
 	conn->file_end = range->last + 1;
+	conn->file_is_whole = range->first == 0 && conn->file_end == asset->size;
 	conn->warmed = false;
+	conn->file_is_same = true; /* fetch_asset() has just looked */
+}
+
+/* Pages do not leave memory so soon after they were used that it would pay to look at once. */
+static bool is_surely_warm(const struct worker *worker, const struct conn *conn)
+{
+	return conn->warmed ||
+	       (conn->file->warm_ms > 0 && worker->clock.monotonic_ms - conn->file->warm_ms < WARM_MS);
 }
 
 /* True when a read was started that brings the turn's pages into memory. */
@@ -34,8 +46,9 @@ static bool warm(struct worker *worker, struct conn *conn, size_t size)
 {
 	struct asset *file = conn->file;
 
-	if (conn->warmed || (ring_file_is_warm(worker->ring, file->fd, conn->file_at) &&
-			     ring_file_is_warm(worker->ring, file->fd, conn->file_at + size - 1)))
+	if (is_surely_warm(worker, conn) ||
+	    (ring_file_is_warm(worker->ring, file->fd, conn->file_at) &&
+	     ring_file_is_warm(worker->ring, file->fd, conn->file_at + size - 1)))
 		return false;
 	if (!worker->cold)
 		worker->cold = mem_reserve(worker->config->turn);
@@ -53,8 +66,9 @@ enum body_file_result body_file_turn(struct worker *worker, struct conn *conn)
 	uint64_t left = conn->file_end - conn->file_at;
 	size_t budget = left < worker->config->turn ? (size_t)left : worker->config->turn;
 
-	if (!fetch_file_is_same(worker, conn->file))
+	if (!conn->file_is_same && !fetch_file_is_same(worker, conn->file))
 		return BODY_FILE_BROKEN;
+	conn->file_is_same = false;
 	if (warm(worker, conn, budget))
 		return BODY_FILE_COLD;
 	conn->warmed = false;
@@ -72,5 +86,9 @@ enum body_file_result body_file_turn(struct worker *worker, struct conn *conn)
 		conn->blocked = false;
 		stats_add(&worker->stats, COUNTER_bytes_sent, (uint64_t)size);
 	}
-	return conn->file_at == conn->file_end ? BODY_FILE_DONE : BODY_FILE_TURN_OVER;
+	if (conn->file_at < conn->file_end)
+		return BODY_FILE_TURN_OVER;
+	if (conn->file_is_whole)
+		conn->file->warm_ms = worker->clock.monotonic_ms;
+	return BODY_FILE_DONE;
 }

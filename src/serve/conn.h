@@ -55,6 +55,8 @@ struct conn {
 	bool recv_paused;    /* ... and was cancelled because enough is stashed */
 	bool writable_armed; /* a poll is in the kernel */
 	bool warming;        /* a read of cold file pages is in the kernel */
+	bool file_is_whole;  /* all of the file is sent, not a range of it */
+	bool file_is_same;   /* the file was looked at in this turn */
 	bool warmed;         /* that read just ended: the pages are there */
 	bool blocked;        /* the socket was full, and no byte has been taken since */
 	bool queued;         /* in the worker's list of connections with something to send */

@@ -186,6 +186,7 @@ static bool take(struct worker *worker, struct conn *conn, size_t size)
 /* The socket is full: go on when it is not. Only bytes taken renew the deadline, not every wake-up. */
 static void wait_writable(struct worker *worker, struct conn *conn)
 {
+	conn->file_is_same = false; /* it may change while the socket is waited for */
 	if (!conn->blocked)
 		worker_set_deadline(worker, conn, worker->config->send_time);
 	conn->blocked = true;
@@ -208,12 +209,13 @@ static ssize_t send_out(struct worker *worker, struct conn *conn)
 {
 	struct iovec piece = { .iov_base = (void *)conn->out, .iov_len = conn->out_size };
 	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+	bool more = conn->file && conn->file_end - conn->file_at <= worker->config->cork;
 	ssize_t size;
 
 	if (conn->flight)
 		message = conn->flight->message;
 	do
-		size = ring_send_now(worker->ring, conn->fd, &message, conn->file != NULL);
+		size = ring_send_now(worker->ring, conn->fd, &message, more);
 	while (size == -EINTR);
 	return size;
 }

@@ -49,9 +49,10 @@ struct asset {
 	bool is_file;    /* has a version, validators and a 304 */
 	bool racy; /* changed so shortly before it was read that its version may not tell the next change */
 	int fd;    /* of the file whose body is not in memory; -1 otherwise */
-	uint64_t size; /* of the body, bytes */
-	uint8_t *body; /* in the block, directly behind the ready head; NULL when fd serves it */
-	int64_t date;  /* the second that both heads carry */
+	uint64_t warm_ms; /* monotonic: when all of the file was last sent, so that its pages are in memory */
+	uint64_t size;    /* of the body, bytes */
+	uint8_t *body;    /* in the block, directly behind the ready head; NULL when fd serves it */
+	int64_t date;     /* the second that both heads carry */
 	struct asset_head ready;
 	struct asset_head not_modified; /* base NULL when !is_file */
 	struct bytes type;              /* Content-Type; static memory */
