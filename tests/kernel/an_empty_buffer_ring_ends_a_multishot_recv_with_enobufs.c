@@ -2,7 +2,7 @@
 /*
  * A multishot receive that finds no buffer ends with -ENOBUFS and loses nothing.
  *
- * The server parks such a connection and arms the receive again when a buffer was returned.
+ * The server arms the receive again when the turn's buffers were returned.
  * So the end must be announced (no IORING_CQE_F_MORE), the bytes must stay in the socket, and
  * the next receive must bring them in order. Arming it while the ring is still empty ends it
  * again once there are bytes (at once, on some kernels): the server must wait for a buffer.

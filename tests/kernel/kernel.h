@@ -56,7 +56,7 @@ _Noreturn static inline void kernel_skip(const char *why, int error)
 	exit(77);
 }
 
-/* The flags of the server's rings; a kernel without them (before 6.1) gets the epoll engine there. */
+/* The flags of the server's rings; a kernel without them (before 6.1) has no server. */
 static inline void kernel_ring_init(struct io_uring *ring)
 {
 	struct io_uring_params params = {

@@ -3,7 +3,7 @@
  * statx(AT_EMPTY_PATH | AT_STATX_DONT_SYNC) of a freshly opened name sees a rename over it.
  *
  * Files on a site are replaced by renaming a new one over the old. The server revalidates by
- * opening the name O_PATH and looking through the descriptor, with the cheapest statx there
+ * opening the name anew and looking through the descriptor, with the cheapest statx there
  * is: it must see the new inode, size and time, while the descriptor that an answer is being
  * sent from keeps the old file, content and all. A change in place shows through both.
  *
