@@ -18,6 +18,31 @@
 /* How often the end of a drain is looked for. */
 #define LOOK_MS 20
 
+#define HELP_INDENT 27
+#define HELP_WIDTH 80
+
+/* The text behind column HELP_INDENT, broken between words before column HELP_WIDTH. */
+static void print_wrapped(const char *text)
+{
+	size_t column = HELP_INDENT;
+
+	while (*text) {
+		size_t size = strcspn(text, " ");
+
+		if (column > HELP_INDENT && column + 1 + size > HELP_WIDTH) {
+			printf("\n%*s", HELP_INDENT, "");
+			column = HELP_INDENT;
+		} else if (column > HELP_INDENT) {
+			putchar(' ');
+			column++;
+		}
+		printf("%.*s", (int)size, text);
+		column += size;
+		text += size + strspn(text + size, " ");
+	}
+	putchar('\n');
+}
+
 static int help(void)
 {
 	struct quoit_option option;
@@ -25,20 +50,23 @@ static int help(void)
 	puts("Usage: quoit serve [ROOT] [OPTION]...\n\n"
 	     "Serve the folder ROOT (default: the current one) over HTTP.\n");
 	for (unsigned i = 0; quoit_option(i, &option) == 0; i++) {
-		char flag[64];
+		char flag[64], text[512];
 
 		snprintf(flag, sizeof(flag), "--%s %s", option.name, option.value);
-		printf("  %-24s %s (%s)\n", flag, option.sentence, option.fallback);
+		snprintf(text, sizeof(text), "%s (%s)", option.sentence, option.fallback);
+		printf("  %-*s", HELP_INDENT - 2, flag);
+		print_wrapped(text);
 	}
-	puts("  --help                   this text\n\n"
-	     "SIZE: bytes, or with K, M, G behind. SECONDS: with a fraction if need be. In brackets: the "
-	     "default.\n"
-	     "SIGTERM and SIGINT finish what is under way and exit 0; a second one ends at once. SIGHUP "
-	     "opens\n"
-	     "ROOT anew and forgets what is cached. Exit code 1: it could not run; 2: wrong usage.\n\n"
+	printf("  %-*sthis text\n", HELP_INDENT - 2, "--help");
+	puts("\nSIZE: bytes, or with K, M, G behind. SECONDS: with a fraction if need be. In\n"
+	     "brackets: the default. SIGTERM and SIGINT finish what is under way and exit 0; a\n"
+	     "second one ends at once. SIGHUP opens ROOT anew and forgets what is cached. Exit\n"
+	     "code 1: it could not run; 2: wrong usage.\n\n"
 	     "Examples: quoit serve /srv/www\n"
-	     "          quoit serve . --listen '[::]:8080' --listen unix:/run/quoit.sock --threads 2");
-	return fflush(stdout) == 0 ? CLI_OK : CLI_FAILED;
+	     "          quoit serve . --listen '*:8080' --listen unix:/run/quoit.sock");
+	if (fflush(stdout) != 0)
+		return cli_error(CLI_FAILED, "standard output cannot be written");
+	return CLI_OK;
 }
 
 static int usage(const struct quoit *quoit)
