@@ -106,8 +106,10 @@ static void a_multishot_poll_is_silent_until_something_fits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_one_shot_poll_is_ready_although_nothing_fits, before, after),
-		cmocka_unit_test_setup_teardown(a_multishot_poll_is_silent_until_something_fits, before, after),
+		cmocka_unit_test_setup_teardown(a_one_shot_poll_is_ready_although_nothing_fits, before,
+						after),
+		cmocka_unit_test_setup_teardown(a_multishot_poll_is_silent_until_something_fits, before,
+						after),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
