@@ -71,7 +71,9 @@ struct conn {
 	uint8_t *stash;
 	uint32_t stash_size;
 	uint32_t stash_capacity;
-	uint8_t body_method; /* enum method: of the request whose body is being read off */
+	uint16_t body_refusal; /* what its request is to be refused with, when the answers before it have left
+				*/
+	uint8_t body_method;   /* enum method: of the request whose body is being read off */
 	struct body body;
 
 	/* RESOLVING: the name waited for; then what it resolved to (a reference). */

@@ -307,7 +307,20 @@ static void run(struct worker *worker, struct conn *conn, const uint8_t *base, s
 		set_reading_deadline(worker, conn, head_is_new || input.at > 0);
 }
 
-/* More bytes of the body of a request whose head is stashed. */
+/* The body cannot be read: refuse the request, but not in the middle of an answer before it. */
+static void refuse_body(struct worker *worker, struct conn *conn, unsigned status)
+{
+	if (conn->state == CONN_READING)
+		receive_refuse(worker, conn, conn->body_method, status);
+	else
+		conn->body_refusal = (uint16_t)status;
+}
+
+/*
+ * More bytes of the body of a request whose head is stashed. They are counted as they come, also
+ * while an earlier answer waits for the socket: behind the stashed head they would be taken
+ * for requests.
+ */
 __attribute__((noinline)) static void continue_body(struct worker *worker, struct conn *conn,
 						    struct bytes data)
 {
@@ -317,30 +330,30 @@ __attribute__((noinline)) static void continue_body(struct worker *worker, struc
 	case BODY_MORE:
 		return;
 	case BODY_MALFORMED:
-		receive_refuse(worker, conn, conn->body_method, 400);
+		refuse_body(worker, conn, 400);
 		return;
 	case BODY_TOO_LARGE:
-		receive_refuse(worker, conn, conn->body_method, 413);
+		refuse_body(worker, conn, 413);
 		return;
 	case BODY_DONE:
 		break;
 	}
 	conn->body_active = false;
 	conn->body_done = true;
-	if (!stash_append(conn, data.base + used, data.size - used)) {
+	if (!stash_append(conn, data.base + used, data.size - used))
 		conn_close(worker, conn);
-		return;
-	}
-	run(worker, conn, conn->stash, conn->stash_size);
+	else if (conn->state == CONN_READING)
+		run(worker, conn, conn->stash, conn->stash_size);
 }
 
 /* Bytes behind something that is not finished: a body, the start of a head, an answer under way. */
 __attribute__((noinline)) static void receive_behind(struct worker *worker, struct conn *conn,
 						     struct bytes data)
 {
-	if (conn->state == CONN_LINGERING || conn->state == CONN_CLOSING || conn->close_after)
+	if (conn->state == CONN_LINGERING || conn->state == CONN_CLOSING || conn->close_after ||
+	    conn->body_refusal)
 		return; /* after the last answer nothing counts any more */
-	if (conn->state == CONN_READING && conn->body_active) {
+	if (conn->body_active) {
 		continue_body(worker, conn, data);
 		return;
 	}
@@ -379,11 +392,22 @@ static void end_if_done(struct worker *worker, struct conn *conn)
 		conn_close(worker, conn);
 }
 
+/* By when a connection that reads again must have gone on. */
+static uint64_t resume_time(const struct worker *worker, const struct conn *conn)
+{
+	if (conn->body_active)
+		return worker->config->body_time;
+	return conn->stash_size > 0 ? worker->config->head_time : worker->config->idle_time;
+}
+
 void receive_resume(struct worker *worker, struct conn *conn)
 {
 	conn_set_state(conn, CONN_READING);
-	worker_set_deadline(worker, conn,
-			    conn->stash_size > 0 ? worker->config->head_time : worker->config->idle_time);
+	if (conn->body_refusal) {
+		receive_refuse(worker, conn, conn->body_method, conn->body_refusal);
+		return;
+	}
+	worker_set_deadline(worker, conn, resume_time(worker, conn));
 	if (conn->stash_size > 0 && !conn->body_active)
 		run(worker, conn, conn->stash, conn->stash_size);
 	if (conn->state == CONN_READING && !conn->recv_armed && !conn->peer_ended)
