@@ -67,6 +67,9 @@ void ring_destroy(struct ring *ring);
 /* Multishot: one completion per connection, result = a non-blocking, close-on-exec descriptor. */
 void ring_submit_accept(struct ring *ring, uint64_t tag, int listener);
 
+/* The same, for one connection. */
+void ring_submit_accept_one(struct ring *ring, uint64_t tag, int listener);
+
 /* Multishot: one completion per arrival with a receive buffer; 0 at end of stream; -ENOBUFS when no buffer is
  * free. */
 void ring_submit_recv(struct ring *ring, uint64_t tag, int fd);

@@ -191,6 +191,14 @@ void ring_submit_accept(struct ring *ring, uint64_t tag, int listener)
 	entry->user_data = tag;
 }
 
+void ring_submit_accept_one(struct ring *ring, uint64_t tag, int listener)
+{
+	struct io_uring_sqe *entry = take_entry(ring);
+
+	io_uring_prep_accept(entry, listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	entry->user_data = tag;
+}
+
 void ring_submit_recv(struct ring *ring, uint64_t tag, int fd)
 {
 	struct io_uring_sqe *entry = take_entry(ring);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One multishot accept per address; a completion per connection.
+ * One accept per address: multishot, a completion per connection, while there is room.
  *
- * Called by worker. Two shortages stop it: no slot in the table (it is cancelled, and armed
- * again when a sixteenth of the table is free, so that it does not flap), and no descriptor
- * (EMFILE, ENFILE, ENOMEM: tried again after a pause, so that the loop does not spin). In
- * both cases connections wait in the kernel's queue.
+ * Called by worker. A multishot accept takes the whole queue of a listener at once, before
+ * anything could stop it; so it is armed only while the table has room for full queues. With
+ * less room connections are taken one by one, as many as there are free slots, and with none
+ * they wait in the kernel's queue until a sixteenth of the table is free. When descriptors run
+ * out (EMFILE, ENFILE, ENOMEM) it is tried again after a pause, so that the loop does not spin.
  */
 #include "serve/accept.h"
 
@@ -17,28 +18,37 @@
 
 #define RETRY_MS 100
 
+static uint32_t free_slots(const struct worker *worker)
+{
+	return worker->conns.capacity - worker->conns.open;
+}
+
+/* Is there room for all connections that the listeners may have queued? */
+static bool has_room_for_queues(const struct worker *worker)
+{
+	return free_slots(worker) >= worker->config->backlog * worker->accept_count;
+}
+
 static void arm(struct worker *worker, unsigned index)
 {
 	struct accept *accept = &worker->accepts[index];
+	uint64_t tag = op_tag(OP_ACCEPT, 0, index);
 
 	if (accept->armed || *accept->fd < 0)
 		return;
 	accept->armed = true;
-	ring_submit_accept(worker->ring, op_tag(OP_ACCEPT, 0, index), *accept->fd);
+	accept->cancelled = false;
+	accept->is_multishot = has_room_for_queues(worker);
+	if (accept->is_multishot)
+		ring_submit_accept(worker->ring, tag, *accept->fd);
+	else
+		ring_submit_accept_one(worker->ring, tag, *accept->fd);
 }
 
 void accept_start(struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->accept_count; i++)
 		arm(worker, i);
-}
-
-static void pause_all(struct worker *worker)
-{
-	worker->accept_paused = true;
-	for (unsigned i = 0; i < worker->accept_count; i++)
-		if (worker->accepts[i].armed)
-			ring_submit_cancel(worker->ring, op_tag(OP_ACCEPT, 0, i));
 }
 
 static void take(struct worker *worker, int fd)
@@ -48,21 +58,41 @@ static void take(struct worker *worker, int fd)
 	if (conn && worker->draining)
 		worker_set_deadline(worker, conn, DRAIN_GRACE_MS);
 	if (!conn) {
-		/* No slot, or no time: accepted before the cancel took effect. */
+		/* No time, or in a drain no slot. */
 		stats_add(&worker->stats, COUNTER_connections_refused, 1);
 		ring_submit_close(worker->ring, fd);
 	}
-	if (worker->conns.open == worker->conns.capacity && !worker->accept_paused)
-		pause_all(worker);
+}
+
+/* What the listener has queued, as far as there are slots. */
+static void take_queued(struct worker *worker, const struct accept *accept)
+{
+	int fd;
+
+	while (free_slots(worker) > 0 &&
+	       (fd = accept4(*accept->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+		take(worker, fd);
+}
+
+/* The room has become short: no operation may take more than there is. */
+static void restrain(struct worker *worker)
+{
+	if (has_room_for_queues(worker))
+		return;
+	for (unsigned i = 0; i < worker->accept_count; i++) {
+		struct accept *accept = &worker->accepts[i];
+
+		if (!accept->armed || accept->cancelled || (!accept->is_multishot && free_slots(worker) > 0))
+			continue;
+		accept->cancelled = true;
+		ring_submit_cancel(worker->ring, op_tag(OP_ACCEPT, 0, i));
+	}
 }
 
 /* The listener's queue holds connections whose clients believe themselves connected. */
 static void take_queued_and_close(struct worker *worker, struct accept *accept)
 {
-	int fd;
-
-	while ((fd = accept4(*accept->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
-		take(worker, fd);
+	take_queued(worker, accept);
 	if (!accept->is_shared) {
 		ring_submit_close(worker->ring, *accept->fd);
 		*accept->fd = -1;
@@ -76,6 +106,7 @@ void accept_on_accept(struct worker *worker, const struct completion *completion
 
 	if (result >= 0)
 		take(worker, result);
+	restrain(worker);
 	if (completion->flags & COMPLETION_MORE)
 		return;
 	accept->armed = false;
@@ -83,8 +114,12 @@ void accept_on_accept(struct worker *worker, const struct completion *completion
 		take_queued_and_close(worker, accept);
 		return;
 	}
-	if (worker->accept_paused)
+	if (result >= 0)
+		take_queued(worker, accept);
+	if (free_slots(worker) == 0) {
+		worker->accept_paused = true;
 		return;
+	}
 	if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
 		stats_add(&worker->stats, COUNTER_connections_refused, 1);
 		worker->accept_retry_ms = worker->clock.monotonic_ms + RETRY_MS;

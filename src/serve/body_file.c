@@ -4,7 +4,9 @@
  *
  * Called by serve/send when everything in front of the body is sent. The rules of a turn:
  *   - it sends at most --turn bytes, so that one download never starves the others;
- *   - a file that changed in place ends the connection: a response never mixes two versions;
+ *   - a file that is seen to have changed in place ends the connection. What sendfile has queued are
+ *     the file's own pages, so a write of the same length into the file can still reach bytes that
+ *     wait in the socket; only a file that is replaced by rename is safe from its writer;
  *   - pages that are not in memory are read through the ring first, because sendfile would
  *     wait for the disk and with it everybody else. The probe looks at both ends of the turn;
  *     what the kernel reads ahead covers the middle.

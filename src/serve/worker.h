@@ -41,7 +41,9 @@ struct accept {
 	int *fd;        /* in the listener; -1 once closed */
 	bool is_shared; /* a unix socket: the other workers accept from it, too */
 	bool armed;
-	bool draining; /* on the ending of the armed operation: accept what is queued, then close */
+	bool is_multishot; /* armed: takes all that come, not one */
+	bool cancelled;    /* armed: and on its way to end */
+	bool draining;     /* on the ending of the armed operation: accept what is queued, then close */
 };
 
 struct worker {
