@@ -4,9 +4,12 @@
  *
  * A subcommand is a row of the table here and a file of its own beside it.
  */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "quoit.h"
@@ -41,28 +44,47 @@ static int flushed(void)
 	return cli_error(CLI_FAILED, "standard output cannot be written");
 }
 
-static int help(void)
+/*
+ * A closed standard descriptor would be given to the next thing that is opened, a listener say, and
+ * messages would go there. Filled the wrong way round, so that using it still fails. And a
+ * reader of messages that has gone must not end a server.
+ */
+static int prepare_process(void)
 {
-	printf("quoit %s: an HTTP server for static content on io_uring\n\n"
-	       "Usage: quoit COMMAND [OPTION]...\n\n",
-	       quoit_version());
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -1;
+	}
+	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0;
+}
+
+static int help(FILE *out)
+{
+	fprintf(out,
+		"quoit %s: an HTTP server for static content on io_uring\n\n"
+		"Usage: quoit COMMAND [OPTION]...\n\n",
+		quoit_version());
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].sentence);
-	printf("\n  --help     this text; quoit COMMAND --help tells more\n"
-	       "  --version  the version\n\n"
-	       "Example: quoit serve /srv/www --listen 127.0.0.1:8080\n");
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].sentence);
+	fprintf(out, "\n  --help     this text; quoit COMMAND --help tells more\n"
+		     "  --version  the version\n\n"
+		     "Example: quoit serve /srv/www --listen 127.0.0.1:8080\n");
 	return flushed();
 }
 
 int main(int count, char **arguments)
 {
+	if (prepare_process() < 0)
+		return CLI_FAILED; /* there is nowhere to say so */
 	if (count < 2) {
-		help();
+		help(stderr);
 		return CLI_USAGE;
 	}
 	if (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0 ||
 	    strcmp(arguments[1], "help") == 0)
-		return help();
+		return help(stdout);
 	if (strcmp(arguments[1], "--version") == 0 || strcmp(arguments[1], "-V") == 0) {
 		printf("quoit %s\n", quoit_version());
 		return flushed();

@@ -58,7 +58,7 @@ static int help(void)
 		print_wrapped(text);
 	}
 	printf("  %-*sthis text\n", HELP_INDENT - 2, "--help");
-	puts("\nSIZE: bytes, or with K, M, G behind. SECONDS: with a fraction if need be. In\n"
+	puts("\nSIZE: bytes, or K, M, G, T behind it. SECONDS: with a fraction if need be. In\n"
 	     "brackets: the default. SIGTERM and SIGINT finish what is under way and exit 0; a\n"
 	     "second one ends at once. SIGHUP opens ROOT anew and forgets what is cached. Exit\n"
 	     "code 1: it could not run; 2: wrong usage.\n\n"
@@ -161,7 +161,7 @@ int cli_serve(int count, char **arguments)
 {
 	struct quoit *quoit;
 	sigset_t signals;
-	int code;
+	int code, error;
 
 	for (int i = 0; i < count; i++)
 		if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
@@ -179,8 +179,9 @@ int cli_serve(int count, char **arguments)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (quoit_start(quoit) < 0)
-		code = cli_error(CLI_FAILED, "%s", quoit_error(quoit));
+	error = quoit_start(quoit);
+	if (error < 0)
+		code = cli_error(error == -EINVAL ? CLI_USAGE : CLI_FAILED, "%s", quoit_error(quoit));
 	else if (announce(quoit) != 0)
 		code = cli_error(CLI_FAILED, "standard output cannot be written");
 	else

@@ -68,7 +68,7 @@ int refusal_explain(struct fault *fault, int error)
 				 "CONFIG_IO_URING");
 	case EINVAL:
 	case EOPNOTSUPP:
-		return fault_set(fault, error,
+		return fault_set(fault, -ENOSYS,
 				 "this kernel's io_uring is too old; it needs Linux 6.1 or newer, this is %s",
 				 uname(&kernel) == 0 ? kernel.release : "unknown");
 	case ENOMEM:
