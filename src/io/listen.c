@@ -234,12 +234,29 @@ static int probe_tcp(const struct listen_address *address, struct fault *fault)
 	}
 }
 
-/* A socket file that nobody listens on is left over from a killed server. */
+/* Does anybody listen on the socket file? 0: nobody. -errno. */
+static int connect_unix(const struct listen_address *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&address->address, address->size) == 0 || errno == EAGAIN)
+		error = -EADDRINUSE;
+	else if (errno != ECONNREFUSED)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/* A socket file that nobody listens on is left over from a killed server; its ring may hold it a moment more.
+ */
 static int clear_unix(const struct listen_address *address, struct fault *fault)
 {
 	const struct sockaddr_un *name = (const struct sockaddr_un *)&address->address;
 	struct stat status;
-	int fd, error = 0;
+	int error;
 
 	if (lstat(name->sun_path, &status) < 0)
 		return 0;
@@ -247,15 +264,36 @@ static int clear_unix(const struct listen_address *address, struct fault *fault)
 		return fault_set(fault, -EADDRINUSE,
 				 "%s: there is a file of that name that is not a socket; remove it first",
 				 address->text);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return fault_set(fault, -errno, "%s: no socket: %s", address->text, strerror(errno));
-	if (connect(fd, (const struct sockaddr *)name, address->size) == 0 || errno == EAGAIN)
-		error = explain_bind(address, -EADDRINUSE, fault);
-	else if (errno == ECONNREFUSED)
+	error = connect_unix(address);
+	for (unsigned waited_ms = 0; error == -EADDRINUSE && waited_ms < REMAINS_WAIT_MS; waited_ms += 5) {
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+		error = connect_unix(address);
+	}
+	if (error < 0)
+		return explain_bind(address, error, fault);
+	unlink(name->sun_path);
+	return 0;
+}
+
+static void remember_file(struct listener *listener)
+{
+	const struct sockaddr_un *name = (const struct sockaddr_un *)&listener->address.address;
+	struct stat status;
+
+	if (listener->is_shared && lstat(name->sun_path, &status) == 0) {
+		listener->device = status.st_dev;
+		listener->inode = status.st_ino;
+	}
+}
+
+static void remove_file(const struct listener *listener)
+{
+	const struct sockaddr_un *name = (const struct sockaddr_un *)&listener->address.address;
+	struct stat status;
+
+	if (listener->is_shared && lstat(name->sun_path, &status) == 0 && status.st_dev == listener->device &&
+	    status.st_ino == listener->inode)
 		unlink(name->sun_path);
-	close(fd);
-	return error;
 }
 
 static int open_one(struct listener *listener, int backlog, struct fault *fault)
@@ -266,6 +304,7 @@ static int open_one(struct listener *listener, int backlog, struct fault *fault)
 	if (fd < 0)
 		return explain_bind(address, fd, fault);
 	listener->fd[listener->count++] = fd;
+	remember_file(listener);
 	if (listen(fd, backlog) < 0)
 		return explain_bind(address, -errno, fault);
 	/* With port 0 the first socket picks the port and the others join it. */
@@ -302,10 +341,8 @@ int listen_open(const struct listen_address *address, unsigned count, int backlo
 
 void listen_close(struct listener *listener)
 {
-	const struct sockaddr_un *name = (const struct sockaddr_un *)&listener->address.address;
-
-	if (listener->count > 0 && name->sun_family == AF_UNIX)
-		unlink(name->sun_path);
+	if (listener->count > 0)
+		remove_file(listener);
 	for (unsigned i = 0; i < listener->count; i++)
 		if (listener->fd[i] >= 0)
 			close(listener->fd[i]);

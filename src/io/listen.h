@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 #include "base/fault.h"
@@ -27,6 +28,8 @@ struct listener {
 	int *fd;                       /* `count` descriptors; owned; -1 where a worker has closed its own */
 	unsigned count;                /* one per worker; 1 for a unix socket */
 	bool is_shared;                /* that one */
+	dev_t device;                  /* of a unix socket's file: it is removed only if it still is ours */
+	ino_t inode;
 };
 
 /*
