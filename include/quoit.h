@@ -58,7 +58,9 @@ QUOIT_EXPORT int quoit_option(unsigned index, struct quoit_option *ret_option);
 
 /*
  * Open the root, bind every address, start the workers; returns when all of them accept
- * connections, or none is left running. -errno of what failed.
+ * connections, or none is left running. -EINVAL: options that do not fit each other; else the
+ * -errno of what failed. After a failure it may be started again with other options; the first
+ * "listen" set then replaces those set before.
  */
 QUOIT_EXPORT int quoit_start(struct quoit *quoit);
 

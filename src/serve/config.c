@@ -291,6 +291,12 @@ static int add_listen(struct config *config, const char *value, struct fault *fa
 	return 0;
 }
 
+void config_cut_listen(struct config *config, unsigned count)
+{
+	while (config->listen_count > count)
+		mem_free(config->listen_text[--config->listen_count]);
+}
+
 int config_set(struct config *config, const char *name, const char *value, struct fault *fault)
 {
 	for (size_t i = 0; i < ROW_COUNT; i++) {

@@ -48,6 +48,9 @@ void config_deinit(struct config *config);
  */
 int config_set(struct config *config, const char *name, const char *value, struct fault *fault);
 
+/* Forget the --listen from number `count` on. */
+void config_cut_listen(struct config *config, unsigned count);
+
 /* What no single option shows: powers of two, sizes that must fit each other. */
 int config_check(const struct config *config, struct fault *fault);
 

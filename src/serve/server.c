@@ -33,6 +33,7 @@ struct server {
 	struct config config;
 	struct fault fault;
 	bool started;
+	bool start_failed; /* the next --listen set replaces those before */
 
 	struct listener listener[CONFIG_LISTEN_MAX];
 	unsigned listener_count;
@@ -85,6 +86,16 @@ int quoit_set(struct quoit *quoit, const char *name, const char *value)
 	if (server->started)
 		return fault_set(&server->fault, -EBUSY, "--%s cannot be changed while the server runs",
 				 name);
+	if (strcmp(name, "listen") == 0) {
+		struct listen_address address;
+		int error = listen_parse(value, &address, &server->fault);
+
+		if (error < 0)
+			return error;
+		if (server->start_failed)
+			config_cut_listen(&server->config, 0);
+		server->start_failed = false;
+	}
 	return config_set(&server->config, name, value, &server->fault);
 }
 
@@ -124,6 +135,11 @@ static int open_root(struct server *server)
 	const char *root = server->config.root;
 	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (fd >= 0 && faccessat(fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) < 0 && errno == EACCES) {
+		close(fd);
+		fd = -1;
+		errno = EACCES;
+	}
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
@@ -319,6 +335,7 @@ static int prepare(struct server *server, cpu_set_t *ret_cpus)
 int quoit_start(struct quoit *quoit)
 {
 	struct server *server = server_of(quoit);
+	struct config before = server->config;
 	cpu_set_t cpus;
 	int error;
 
@@ -329,10 +346,16 @@ int quoit_start(struct quoit *quoit)
 		error = open_listeners(server);
 	if (error == 0)
 		error = start_workers(server, &cpus);
-	if (error < 0)
-		shut_down(server);
-	else
-		server->started = true;
+	server->started = error == 0;
+	if (error == 0)
+		return 0;
+	shut_down(server);
+	/* What prepare() filled in for this start is not what was asked for. */
+	config_cut_listen(&server->config, before.listen_count);
+	server->config.threads = before.threads;
+	server->config.files = before.files;
+	server->config.connections = before.connections;
+	server->start_failed = true;
 	return error;
 }
 
