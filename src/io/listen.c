@@ -269,10 +269,11 @@ static int clear_unix(const struct listen_address *address, struct fault *fault)
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 		error = connect_unix(address);
 	}
-	if (error < 0)
+	if (error == -EADDRINUSE)
 		return explain_bind(address, error, fault);
-	unlink(name->sun_path);
-	return 0;
+	if (error == 0)
+		unlink(name->sun_path);
+	return 0; /* what else stands in the way, binding will tell */
 }
 
 static void remember_file(struct listener *listener)
