@@ -43,12 +43,25 @@ struct fetch {
 	struct resolve resolve;
 	struct asset *asset; /* being filled: small files */
 	int fd;
+	bool is_look;    /* the open in flight only looks, and fd gives no access to the content */
+	bool has_looked; /* ... and this is what it saw */
+	enum file_type type;
+	struct version version;
 	char name[];
 };
 
 /*
- * O_NONBLOCK: a FIFO must not hold anybody up. RESOLVE_BENEATH: the kernel refuses every way
- * out of the root, however it is made. Each openat2 gets this same struct.
+ * A name is looked at before it is opened: opening a FIFO would release its writer, opening a
+ * device may do anything, and neither is ever served.
+ */
+static const struct open_how look_how = {
+	.flags = O_PATH | O_CLOEXEC,
+	.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+};
+
+/*
+ * O_NONBLOCK: a FIFO must not hold anybody up, should one have taken the file's place. RESOLVE_BENEATH: the
+ * kernel refuses every way out of the root, however it is made. Each openat2 gets this same struct.
  */
 static const struct open_how open_how = {
 	.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
@@ -110,6 +123,7 @@ static struct fetch *fetch_create(struct worker *worker, size_t path_size)
 	fetch->asset = NULL;
 	fetch->root = NULL;
 	fetch->fd = -1;
+	fetch->has_looked = false;
 	worker->fetches[fetch->index] = fetch;
 	return fetch;
 }
@@ -145,7 +159,7 @@ static enum file_type version_of(const struct statx *status, struct version *ret
 					   : FILE_OTHER;
 }
 
-static enum resolve_step stat_file(struct worker *worker, struct fetch *fetch)
+static enum resolve_step stat_open_file(struct worker *worker, struct fetch *fetch)
 {
 	struct version version;
 	struct statx status;
@@ -156,6 +170,15 @@ static enum resolve_step stat_file(struct worker *worker, struct fetch *fetch)
 		return resolve_on_stat(&fetch->resolve, error, FILE_OTHER, NULL);
 	type = version_of(&status, &version);
 	return resolve_on_stat(&fetch->resolve, 0, type, &version);
+}
+
+static enum resolve_step stat_file(struct worker *worker, struct fetch *fetch)
+{
+	if (fetch->has_looked) {
+		fetch->has_looked = false;
+		return resolve_on_stat(&fetch->resolve, 0, fetch->type, &fetch->version);
+	}
+	return stat_open_file(worker, fetch);
 }
 
 /*
@@ -292,17 +315,37 @@ static void finish(struct worker *worker, struct fetch *fetch)
 	stats_add(&worker->stats, COUNTER_cache_evictions, cache_trim(&worker->cache, entry));
 }
 
+static void submit_open(struct worker *worker, struct fetch *fetch, bool is_look)
+{
+	close_file(worker, fetch);
+	fetch->is_look = is_look;
+	fetch->root = worker->root;
+	fetch->root->users++;
+	ring_submit_open(worker->ring, op_tag(OP_OPEN, 0, fetch->index), fetch->root->fd, fetch->resolve.name,
+			 is_look ? &look_how : &open_how);
+}
+
+/* Does the look show that the content is needed: a regular file, and not the version that is known? */
+static bool must_open(struct worker *worker, struct fetch *fetch)
+{
+	const struct asset *known = fetch->resolve.known;
+	struct statx status;
+
+	if (ring_stat_file(worker->ring, fetch->fd, &status) < 0)
+		return true;
+	fetch->type = version_of(&status, &fetch->version);
+	fetch->has_looked = fetch->type != FILE_REGULAR ||
+			    (known && !known->racy && version_equal(&fetch->version, &known->version));
+	return !fetch->has_looked;
+}
+
 /* Do what resolve asks for until something must be waited for, or all is known. */
 static void carry_on(struct worker *worker, struct fetch *fetch, enum resolve_step step)
 {
 	for (;;) {
 		switch (step) {
 		case RESOLVE_OPEN:
-			close_file(worker, fetch);
-			fetch->root = worker->root;
-			fetch->root->users++;
-			ring_submit_open(worker->ring, op_tag(OP_OPEN, 0, fetch->index), fetch->root->fd,
-					 fetch->resolve.name, &open_how);
+			submit_open(worker, fetch, true);
 			return;
 		case RESOLVE_STAT:
 			step = stat_file(worker, fetch);
@@ -325,10 +368,14 @@ void fetch_on_open(struct worker *worker, uint32_t index, int result)
 	check(fetch && fetch->root);
 	root_release(worker, fetch->root);
 	fetch->root = NULL;
-	if (result >= 0) {
+	if (result >= 0)
 		fetch->fd = result;
-		stats_add(&worker->stats, COUNTER_files_opened, 1);
+	if (result >= 0 && fetch->is_look && must_open(worker, fetch)) {
+		submit_open(worker, fetch, false);
+		return;
 	}
+	if (result >= 0 && !fetch->is_look)
+		stats_add(&worker->stats, COUNTER_files_opened, 1);
 	carry_on(worker, fetch, resolve_on_open(&fetch->resolve, result < 0 ? result : 0));
 }
 
