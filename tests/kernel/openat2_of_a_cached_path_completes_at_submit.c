@@ -3,8 +3,8 @@
  * OPENAT2 of a path that was just opened completes inside io_uring_submit().
  *
  * A miss in the server's cache costs an open; when the kernel has the path in its own cache
- * that must not go through a worker thread. The server opens beneath its root with
- * O_RDONLY | O_NONBLOCK (O_PATH is tried beside it), and leaves to the kernel what may not be served: links
+ * that must not go through a worker thread. The server opens beneath its root,
+ * O_PATH to look and O_RDONLY | O_NONBLOCK to read, and leaves to the kernel what may not be served: links
  * that lead out of the root, FIFOs that would block an open, sockets. Refusals may come later.
  *
  * References: openat2(2), path_resolution(7); io_uring tries RESOLVE_CACHED first since 5.12.
