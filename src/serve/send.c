@@ -48,7 +48,7 @@ static bool add_piece(struct worker *worker, struct conn *conn, const uint8_t *b
 	return true;
 }
 
-/* The body of an answer from memory. `behind`: it stands directly behind the piece before. */
+/* The body of an answer: a piece of memory, or the file that follows what is queued. */
 static bool add_body(struct worker *worker, struct conn *conn, const struct answer *answer)
 {
 	struct asset *asset = answer->asset;
@@ -131,7 +131,7 @@ void send_yield(struct conn *conn)
 	conn_set_state(conn, CONN_SENDING);
 }
 
-static void drop_out(struct worker *worker, struct conn *conn)
+void send_drop(struct worker *worker, struct conn *conn)
 {
 	if (conn->out_asset)
 		worker_release(worker, conn->out_asset);
@@ -139,11 +139,6 @@ static void drop_out(struct worker *worker, struct conn *conn)
 	conn->out_asset = NULL;
 	if (conn->flight)
 		flight_release(worker, conn);
-}
-
-void send_drop(struct worker *worker, struct conn *conn)
-{
-	drop_out(worker, conn);
 }
 
 void send_drop_file(struct worker *worker, struct conn *conn)
@@ -170,7 +165,7 @@ static bool take(struct worker *worker, struct conn *conn, size_t size)
 	stats_add(&worker->stats, COUNTER_bytes_sent, size);
 	conn->blocked = false;
 	if (!conn->flight && size == conn->out_size) {
-		drop_out(worker, conn);
+		send_drop(worker, conn);
 		return true;
 	}
 	if (!flight_need(worker, conn)) {
@@ -179,7 +174,7 @@ static bool take(struct worker *worker, struct conn *conn, size_t size)
 	}
 	if (!flight_take(worker, conn->flight, size))
 		return false;
-	drop_out(worker, conn);
+	send_drop(worker, conn);
 	return true;
 }
 
@@ -344,7 +339,7 @@ void send_settle(struct worker *worker)
 			settle_short(worker, conn);
 		} else {
 			stats_add(&worker->stats, COUNTER_bytes_sent, out_size(conn));
-			drop_out(worker, conn);
+			send_drop(worker, conn);
 		}
 		conn = next;
 	}
