@@ -173,13 +173,15 @@ def running_quoit(
     prefix: Sequence[str] = (),
     port: int = 0,
     nudge: Callable[[int], None] = lambda port: None,
+    options: Sequence[str] = (),
+    name: str = "quoit",
 ) -> Iterator[Server]:
     """quoit with one thread; its port, the kernel's choice for 0, is read from its first line.
 
     `nudge` is called with `port` while that line is waited for.
     """
-    log = directory / "quoit.log"
-    arguments = ["serve", str(root), "--listen", f"127.0.0.1:{port}", "--threads", "1"]
+    log = directory / f"{name}.log"
+    arguments = ["serve", str(root), "--listen", f"127.0.0.1:{port}", "--threads", "1", *options]
     with running([*prefix, str(binary), *arguments], log) as process:
 
         def banner() -> re.Match[str] | None:
@@ -188,7 +190,7 @@ def running_quoit(
             return re.search(r"^quoit .* on http://127\.0\.0\.1:(\d+).*\n", lines, re.M)
 
         match = wait_for(process, log, "quoit", banner)
-        yield Server("quoit", int(match[1]), process, log, match[0].strip())
+        yield Server(name, int(match[1]), process, log, match[0].strip())
 
 
 @contextlib.contextmanager

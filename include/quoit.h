@@ -65,6 +65,32 @@ QUOIT_EXPORT int quoit_option(unsigned index, struct quoit_option *ret_option);
 QUOIT_EXPORT int quoit_start(struct quoit *quoit);
 
 /*
+ * Check what quoit_start() would begin with, without beginning: the options that were set and the file that
+ * "config" names. Each problem is reported in a line: "FILE:LINE:COLUMN: what is wrong", or "quoit: ..." for
+ * what is not in the file. Returns how many there were, or a negative errno. For a server that is not
+ * started.
+ */
+QUOIT_EXPORT int quoit_check(struct quoit *quoit, void (*report)(void *context, const char *line),
+			     void *context);
+
+/*
+ * Explain what would be answered to a request, and why, without serving: which host, each rule that was
+ * tried, each file that was looked at, what was chosen, then an empty line and the head. A line of the head
+ * keeps its CR, so that with a newline behind each it is what would be sent, byte for byte, but for Date (and
+ * the boundary of several ranges). The options that were set count, and the file that "config" names as it is
+ * now; the server may run. 0 also for an error that would be answered. -EINVAL: no such URL or field, or the
+ * configuration is wrong; else the -errno of what failed.
+ */
+struct quoit_request {
+	const char *method;        /* NULL: "GET" */
+	const char *url;           /* "/a?b", or "http://example.org/a?b": then that is the Host */
+	const char *const *fields; /* "Name: value" */
+	unsigned field_count;
+};
+QUOIT_EXPORT int quoit_explain(struct quoit *quoit, const struct quoit_request *request,
+			       void (*report)(void *context, const char *line), void *context);
+
+/*
  * Where it listens, after quoit_start(): "http://127.0.0.1:8080" (the real port), "unix:/path",
  * for index 0, 1, ...; NULL behind the last. Valid until quoit_destroy().
  */
@@ -76,8 +102,9 @@ QUOIT_EXPORT unsigned quoit_threads(const struct quoit *quoit);
 QUOIT_EXPORT const char *quoit_engine(const struct quoit *quoit);
 
 /*
- * Open the root anew (it may be a symbolic link that has moved) and forget what is cached.
- * Connections stay. On failure the old root is served on.
+ * Read the file that "config" names anew, open the roots anew (one may be a symbolic link that has moved)
+ * and forget what is cached. Connections stay. On failure everything is served on as before. What is not
+ * of a site (threads, limits, addresses) is as it was at the start.
  */
 QUOIT_EXPORT int quoit_reload(struct quoit *quoit);
 

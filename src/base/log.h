@@ -11,8 +11,8 @@
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * May this be said, which is told from other things by its key? True the first time; a key is forgotten only when
- * thousands of others have been told. Any thread.
+ * May this be said, which is told from other things by its key? True the first time; a key is forgotten only
+ * when thousands of others have been told. Any thread.
  */
 bool log_is_new(uint64_t key);
 

@@ -20,6 +20,8 @@ static const struct {
 	const char *sentence;
 } commands[] = {
 	{ "serve", cli_serve, "serve a folder over HTTP" },
+	{ "check", cli_check, "say what is wrong with a configuration file" },
+	{ "explain", cli_explain, "say how a request would be answered, and why" },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -34,14 +36,6 @@ int cli_error(int code, const char *format, ...)
 	fputc('\n', stderr);
 	va_end(arguments);
 	return code;
-}
-
-/* Standard output may be a full disk or a closed pipe: that is a failure like any other. */
-static int flushed(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return CLI_OK;
-	return cli_error(CLI_FAILED, "standard output cannot be written");
 }
 
 /*
@@ -71,7 +65,7 @@ static int help(FILE *out)
 	fprintf(out, "\n  --help     this text; quoit COMMAND --help tells more\n"
 		     "  --version  the version\n\n"
 		     "Example: quoit serve /srv/www --listen 127.0.0.1:8080\n");
-	return flushed();
+	return cli_flush();
 }
 
 int main(int count, char **arguments)
@@ -87,7 +81,7 @@ int main(int count, char **arguments)
 		return help(stdout);
 	if (strcmp(arguments[1], "--version") == 0 || strcmp(arguments[1], "-V") == 0) {
 		printf("quoit %s\n", quoit_version());
-		return flushed();
+		return cli_flush();
 	}
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(arguments[1], commands[i].name) == 0)

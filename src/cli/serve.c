@@ -58,63 +58,25 @@ static int help(void)
 		print_wrapped(text);
 	}
 	printf("  %-*sthis text\n", HELP_INDENT - 2, "--help");
-	puts("\nSIZE: bytes, or K, M, G, T behind it. SECONDS: with a fraction if need be. In\n"
-	     "brackets: the default. SIGTERM and SIGINT finish what is under way and exit 0; a\n"
-	     "second one ends at once. SIGHUP opens ROOT anew and forgets what is cached. Exit\n"
-	     "code 1: it could not run; 2: wrong usage.\n\n"
+	puts("\nSIZE: bytes, or K, M, G, T behind it. SECONDS: with a fraction if need be.\n"
+	     "on|off: the option alone is on. In brackets: the default. SIGTERM and SIGINT\n"
+	     "finish what is under way and exit 0; a second one ends at once. SIGHUP opens\n"
+	     "ROOT anew and forgets what is cached. Exit code 1: it could not run; 2: wrong\n"
+	     "usage.\n\n"
 	     "Examples: quoit serve /srv/www\n"
 	     "          quoit serve . --listen '*:8080' --listen unix:/run/quoit.sock");
-	if (fflush(stdout) != 0)
-		return cli_error(CLI_FAILED, "standard output cannot be written");
-	return CLI_OK;
-}
-
-static int usage(const struct quoit *quoit)
-{
-	return cli_error(CLI_USAGE, "%s", quoit_error(quoit));
+	return cli_flush();
 }
 
 /* CLI_OK, or what to exit with. */
 static int read_arguments(struct quoit *quoit, int count, char **arguments)
 {
 	const char *root = NULL;
-	int flags_end = 0;
+	int code = cli_read_flags(quoit, count, arguments, &root);
 
-	for (int i = 0; i < count; i++) {
-		char *name = arguments[i], *value;
-
-		if (flags_end || name[0] != '-' || name[1] == 0) {
-			if (root)
-				return cli_error(CLI_USAGE, "one ROOT is served, not both \"%s\" and \"%s\"",
-						 root, name);
-			root = name;
-			if (quoit_set(quoit, "root", root) < 0)
-				return usage(quoit);
-			continue;
-		}
-		if (strcmp(name, "--") == 0) {
-			flags_end = 1;
-			continue;
-		}
-		if (name[1] != '-')
-			return cli_error(CLI_USAGE, "there is no option \"%s\"; see quoit serve --help",
-					 name);
-		name += 2;
-		value = strchr(name, '=');
-		if (value)
-			*value++ = 0;
-		else if (i + 1 < count)
-			value = arguments[++i];
-		else
-			value = NULL;
-		/* Without a value the name is still worth a look: a misspelt one is the likelier mistake. */
-		if (quoit_set(quoit, name, value ? value : "") < 0 &&
-		    (value || strstr(quoit_error(quoit), "there is no")))
-			return usage(quoit);
-		if (!value)
-			return cli_error(CLI_USAGE, "--%s needs a value; see quoit serve --help", name);
-	}
-	return CLI_OK;
+	if (code != CLI_OK || !root)
+		return code;
+	return quoit_set(quoit, "root", root) < 0 ? cli_error(CLI_USAGE, "%s", quoit_error(quoit)) : CLI_OK;
 }
 
 static int announce(const struct quoit *quoit)
@@ -163,9 +125,8 @@ int cli_serve(int count, char **arguments)
 	sigset_t signals;
 	int code, error;
 
-	for (int i = 0; i < count; i++)
-		if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
-			return help();
+	if (cli_wants_help(count, arguments))
+		return help();
 	quoit = quoit_create();
 	if (!quoit)
 		return cli_error(CLI_FAILED, "no memory");

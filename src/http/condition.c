@@ -31,6 +31,8 @@ enum comparison { COMPARE_STRONG, COMPARE_WEAK };
 static bool precondition_holds(const struct request *request, const struct validators *validators,
 			       int64_t now);
 static bool is_not_modified(const struct request *request, const struct validators *validators, int64_t now);
+static bool take_date(const struct request *request, enum field_id id, const struct validators *validators,
+		      int64_t now, int64_t *ret_date);
 static bool matches(struct bytes value, struct bytes etag, enum comparison comparison);
 
 enum condition_result condition_evaluate(const struct request *request, const struct validators *validators,
@@ -43,18 +45,18 @@ enum condition_result condition_evaluate(const struct request *request, const st
 
 bool condition_allows_range(const struct request *request, const struct validators *validators, int64_t now)
 {
-	struct bytes value;
+	struct bytes etag = validators->etag;
 	int64_t date;
 
 	if (!request_has(request, FIELD_IF_RANGE))
 		return true;
 	if (!request_has_one(request, FIELD_IF_RANGE))
 		return false;
-	value = request->field[FIELD_IF_RANGE];
-	if (bytes_equal(value, validators->etag))
+	if (etag.size > 0 && bytes_equal(request->field[FIELD_IF_RANGE], etag))
 		return true;
 	/* Within the second of the last change, the file may have changed again (RFC 9110 8.8.2.2). */
-	return date_parse(value, now, &date) && date == validators->modified && date < now;
+	return take_date(request, FIELD_IF_RANGE, validators, now, &date) && date == validators->modified &&
+	       date < now;
 }
 
 static bool precondition_holds(const struct request *request, const struct validators *validators,
@@ -65,9 +67,7 @@ static bool precondition_holds(const struct request *request, const struct valid
 	if (request_has(request, FIELD_IF_MATCH))
 		return request_has_one(request, FIELD_IF_MATCH) &&
 		       matches(request->field[FIELD_IF_MATCH], validators->etag, COMPARE_STRONG);
-	if (!request_has_one(request, FIELD_IF_UNMODIFIED_SINCE))
-		return true;
-	return !date_parse(request->field[FIELD_IF_UNMODIFIED_SINCE], now, &date) ||
+	return !take_date(request, FIELD_IF_UNMODIFIED_SINCE, validators, now, &date) ||
 	       validators->modified <= date;
 }
 
@@ -78,10 +78,16 @@ static bool is_not_modified(const struct request *request, const struct validato
 	if (request_has(request, FIELD_IF_NONE_MATCH))
 		return request_has_one(request, FIELD_IF_NONE_MATCH) &&
 		       matches(request->field[FIELD_IF_NONE_MATCH], validators->etag, COMPARE_WEAK);
-	if (!request_has_one(request, FIELD_IF_MODIFIED_SINCE))
-		return false;
-	return date_parse(request->field[FIELD_IF_MODIFIED_SINCE], now, &date) &&
+	return take_date(request, FIELD_IF_MODIFIED_SINCE, validators, now, &date) &&
 	       validators->modified <= date;
+}
+
+/* The date in this field, sent once, when there is one to compare it with. */
+static bool take_date(const struct request *request, enum field_id id, const struct validators *validators,
+		      int64_t now, int64_t *ret_date)
+{
+	return validators->modified != VALIDATOR_NO_DATE && request_has_one(request, id) &&
+	       date_parse(request->field[id], now, ret_date);
 }
 
 /* etagc: %x21, %x23 to %x7E, obs-text. A comma is one of them, so lists cannot be split blindly. */
@@ -109,7 +115,10 @@ static size_t skip_white(struct bytes list, size_t at)
 	return at;
 }
 
-/* "*", or a list of entity-tags of which one is `etag`. A list that is malformed anywhere matches nothing. */
+/*
+ * "*", or a list of entity-tags of which one is `etag`; none equals an empty one, since all have
+ * quotes. A list that is malformed anywhere matches nothing.
+ */
 static bool matches(struct bytes value, struct bytes etag, enum comparison comparison)
 {
 	bool found = false;

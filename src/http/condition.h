@@ -8,8 +8,12 @@
  *
  * A date that is not one is ignored, in If-Range it never matches. A repeated field counts as
  * not sent where that is the harmless reading (If-Modified-Since, If-Unmodified-Since), and as
- * never matching where it is not (If-Match, If-None-Match, If-Range). In all cases If-Match hides
- * If-Unmodified-Since, and If-None-Match hides If-Modified-Since.
+ * never matching where it is not (If-Match, If-None-Match, If-Range). The two lists may come in
+ * several lines: http1_join() makes one value of them, which then is not repeated. In all cases
+ * If-Match hides If-Unmodified-Since, and If-None-Match hides If-Modified-Since.
+ *
+ * A representation may lack a validator. Without an entity-tag only "*" matches; without a date
+ * conditions on dates are ignored, and a date in If-Range never matches.
  */
 #ifndef QUOIT_HTTP_CONDITION_H
 #define QUOIT_HTTP_CONDITION_H
@@ -17,9 +21,11 @@
 #include "base/bytes.h"
 #include "http/http1.h"
 
+#define VALIDATOR_NO_DATE INT64_MIN
+
 struct validators {
-	struct bytes etag; /* strong, with its quotes */
-	int64_t modified;  /* seconds since 1970 */
+	struct bytes etag; /* strong, with its quotes; size 0: there is none */
+	int64_t modified;  /* seconds since 1970, or VALIDATOR_NO_DATE */
 };
 
 enum condition_result {

@@ -50,7 +50,7 @@ static void append_date(struct head *head, int64_t seconds)
 	append(head, bytes_make(date, sizeof(date)));
 }
 
-void head_begin(struct head *head, void *base, size_t capacity, unsigned status, int64_t now)
+void head_begin(struct head *head, void *base, size_t capacity, unsigned status)
 {
 	check(capacity <= UINT32_MAX);
 	*head = (struct head){ .base = base, .capacity = (uint32_t)capacity };
@@ -58,10 +58,26 @@ void head_begin(struct head *head, void *base, size_t capacity, unsigned status,
 	append_number(head, status);
 	append(head, BYTES(" "));
 	append(head, status_reason(status));
-	append(head, BYTES("\r\nServer: quoit\r\nDate: "));
-	head->date_offset = (uint16_t)head->size;
+	append(head, BYTES("\r\n"));
+}
+
+void head_date(struct head *head, int64_t now)
+{
+	append(head, BYTES("Date: "));
+	head->date_offset = head->size;
 	append_date(head, now);
 	append(head, BYTES("\r\n"));
+}
+
+void head_connection(struct head *head, bool keep_alive)
+{
+	head->connection_offset = head->size;
+	append(head, keep_alive ? HEAD_KEEP_ALIVE : HEAD_CLOSE);
+}
+
+void head_lines(struct head *head, struct bytes lines)
+{
+	append(head, lines);
 }
 
 void head_field(struct head *head, struct bytes name, struct bytes value)
@@ -106,14 +122,13 @@ void head_content_range_unsatisfied(struct head *head, uint64_t size)
 	append(head, BYTES("\r\n"));
 }
 
-bool head_end(struct head *head, bool keep_alive)
+bool head_end(struct head *head)
 {
-	head->connection_offset = head->size;
-	append(head, keep_alive ? HEAD_KEEP_ALIVE : HEAD_CLOSE);
+	append(head, BYTES("\r\n"));
 	return head->size <= head->capacity;
 }
 
-void head_patch_date(uint8_t *head, uint16_t date_offset, const uint8_t date[DATE_SIZE])
+void head_patch_date(uint8_t *head, uint32_t date_offset, const uint8_t date[DATE_SIZE])
 {
 	memcpy(head + date_offset, date, DATE_SIZE);
 }

@@ -16,7 +16,9 @@
  * REFUSED. `end` is the end of the bytes or of the largest head that is allowed, so that the
  * steps need not care which of the two they ran into.
  *
- * What the fields mean for the connection is decided in http/framing.
+ * What the fields mean for the connection is decided in http/framing. http1_join() at the end is
+ * for the rare list that was spread over several lines: it reads a complete head again, which
+ * costs the others nothing.
  */
 #include "http/http1.h"
 
@@ -285,6 +287,7 @@ enum http1_result http1_parse(const struct scan *scan, size_t begin, const struc
 
 	check(begin <= scan->size);
 	clear(ret_request);
+	ret_request->head = scan->base + begin;
 	result = read_request_line(&reader);
 	in_fields = result == HTTP1_COMPLETE;
 	if (in_fields)
@@ -294,4 +297,63 @@ enum http1_result http1_parse(const struct scan *scan, size_t begin, const struc
 	if (result == HTTP1_PARTIAL)
 		return conclude_partial(&reader, too_large, in_fields);
 	return result;
+}
+
+/* The first line of a complete head, without its CR LF, taken off. The blank line is empty. */
+static struct bytes take_line(struct bytes *head)
+{
+	const uint8_t *newline = memchr(head->base, '\n', head->size);
+	struct bytes line;
+
+	check(newline && newline > head->base);
+	line = bytes_make(head->base, (size_t)(newline - 1 - head->base));
+	*head = bytes_skip(*head, line.size + 2);
+	return line;
+}
+
+/* True when all values of the field fit into `capacity`. */
+static bool join_field(const struct request *request, enum field_id id, uint8_t *out, size_t capacity,
+		       size_t *ret_size)
+{
+	struct bytes head = bytes_make(request->head, request->head_size);
+	struct bytes separator = BYTES("");
+	size_t size = 0;
+
+	/* The request line, and the empty one that may come before it. */
+	while (take_line(&head).size == 0)
+		;
+	for (struct bytes line = take_line(&head); line.size > 0; line = take_line(&head)) {
+		const uint8_t *colon = memchr(line.base, ':', line.size);
+		struct bytes value;
+
+		check(colon);
+		if (field_recognise(bytes_make(line.base, (size_t)(colon - line.base))) != id)
+			continue;
+		value = trim(colon + 1, line.base + line.size);
+		if (separator.size + value.size > capacity - size)
+			return false;
+		memcpy(out + size, separator.base, separator.size);
+		memcpy(out + size + separator.size, value.base, value.size);
+		size += separator.size + value.size;
+		separator = BYTES(", ");
+	}
+	*ret_size = size;
+	return true;
+}
+
+size_t http1_join(struct request *request, uint8_t *out, size_t capacity)
+{
+	size_t used = 0, size;
+
+	for (int id = 0; id < FIELD_COUNT; id++) {
+		uint32_t bit = UINT32_C(1) << id;
+
+		if (!(request->repeated & HTTP1_LIST_FIELDS & bit) ||
+		    !join_field(request, (enum field_id)id, out + used, capacity - used, &size))
+			continue;
+		request->field[id] = bytes_make(out + used, size);
+		request->repeated &= ~bit;
+		used += size;
+	}
+	return used;
 }

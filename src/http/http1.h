@@ -42,6 +42,7 @@ struct request {
 	uint32_t present;        /* bit per enum field_id: field[] is set */
 	uint32_t repeated;       /* bit per enum field_id: there were several; field[] is the first */
 	uint64_t content_length; /* 0 when there is no Content-Length */
+	const uint8_t *head;     /* head_size bytes, in the scanned buffer too */
 	struct bytes target;
 	struct bytes field[FIELD_COUNT]; /* value without the white space around it; set only where present */
 };
@@ -67,6 +68,26 @@ enum http1_result {
  */
 enum http1_result http1_parse(const struct scan *scan, size_t begin, const struct http1_limits *limits,
 			      struct request *ret_request);
+
+/*
+ * The fields whose values are lists, so that several lines of one of them mean the same as one
+ * line (RFC 9110 5.3, RFC 9530 4). Connection is another, but all its lines are read while parsing.
+ */
+#define HTTP1_LIST_FIELDS                                                                                    \
+	(UINT32_C(1) << FIELD_IF_MATCH | UINT32_C(1) << FIELD_IF_NONE_MATCH | UINT32_C(1) << FIELD_ACCEPT |  \
+	 UINT32_C(1) << FIELD_ACCEPT_ENCODING | UINT32_C(1) << FIELD_ACCEPT_LANGUAGE |                       \
+	 UINT32_C(1) << FIELD_WANT_REPR_DIGEST)
+
+/*
+ * Make one value of the lines of every list field that is marked as repeated: field[] becomes all
+ * values, joined by ", " in the order they were sent, and `repeated` forgets it. What is joined
+ * is written to `out`; head_size bytes are room enough for every request. Where `capacity` is
+ * not, a field may stay as it was, repeated. Returns how many bytes were written.
+ *
+ * For a complete head, whose bytes must still be there. Reads it again for each such field, so
+ * ask first: `if (request.repeated & HTTP1_LIST_FIELDS)`.
+ */
+size_t http1_join(struct request *request, uint8_t *out, size_t capacity);
 
 static inline bool request_has(const struct request *request, enum field_id id)
 {

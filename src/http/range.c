@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Range field: which one part of a representation is asked for.
+ * The Range field: which parts of a representation are asked for.
  *
  * Called by site/answer for a GET whose conditions let a range through. Never an error: a
- * server may ignore Range at any time (RFC 9110 14.2), so whatever is not one clear range of
- * bytes becomes the whole representation. Several ranges are ignored too; multipart/byteranges
- * costs a client more to take apart than it saves, and the sum of many small overlapping
- * ranges is an old way to make a server work.
+ * server may ignore Range at any time (RFC 9110 14.2), so a field that is malformed in any of
+ * its elements becomes the whole representation.
  *
- *   bytes = , first - last ,      OWS around commas only, empty elements count for nothing
- *   bytes = first -
- *   bytes = - suffix
+ *   bytes = , first - last , first - , - suffix ,
  *
- * Numbers have any length; what does not fit in 64 bits is beyond every end, so it saturates.
+ * White space stands around commas only, and empty elements count for nothing. Numbers have
+ * any length; what does not fit in 64 bits is beyond every end, so it saturates.
+ *
+ * The hard thing is what many ranges may cost. Overlapping ones are an old way to make a server
+ * send a file a thousand times, so they are merged while they are read: those kept never
+ * overlap or touch, whatever was asked for, and there are at most RANGE_MAX of them.
  */
 #include "http/range.h"
 
@@ -25,63 +26,70 @@ struct spec {
 };
 
 static bool take_unit(struct bytes value, struct bytes *ret_set);
-static bool take_only_element(struct bytes set, struct bytes *ret_element);
+static struct bytes take_element(struct bytes *set);
 static bool parse_spec(struct bytes element, struct spec *ret_spec);
+static enum range_result resolve(const struct spec *spec, uint64_t size, struct range *ret_range);
+static void add(struct ranges *ranges, struct range added);
 
-enum range_result range_parse(struct bytes value, uint64_t size, struct range *ret_range)
+enum range_result range_parse(struct bytes value, uint64_t size, struct ranges *ret_ranges)
 {
-	struct bytes set, element;
-	struct spec spec;
+	struct ranges ranges;
+	struct bytes set;
+	unsigned elements = 0;
 
-	if (!take_unit(value, &set) || !take_only_element(set, &element) || !parse_spec(element, &spec))
+	ranges.count = 0;
+	if (!take_unit(value, &set))
 		return RANGE_IGNORED;
-	if (!spec.has_first) {
-		if (size == 0)
+	while (set.size > 0) {
+		struct bytes element = take_element(&set);
+		enum range_result result;
+		struct range range;
+		struct spec spec;
+
+		if (element.size == 0)
+			continue;
+		if (++elements > RANGE_MAX || !parse_spec(element, &spec))
 			return RANGE_IGNORED;
-		if (spec.last == 0)
-			return RANGE_UNSATISFIABLE;
-		*ret_range = (struct range){ spec.last < size ? size - spec.last : 0, size - 1 };
-		return RANGE_ONE;
+		result = resolve(&spec, size, &range);
+		if (result == RANGE_IGNORED)
+			return RANGE_IGNORED;
+		if (result == RANGE_SATISFIABLE)
+			add(&ranges, range);
 	}
-	if (spec.has_last && spec.last < spec.first)
-		return RANGE_IGNORED;
-	if (spec.first >= size)
-		return RANGE_UNSATISFIABLE;
-	*ret_range = (struct range){ spec.first, spec.has_last && spec.last < size ? spec.last : size - 1 };
-	return RANGE_ONE;
+	if (ranges.count == 0)
+		return elements > 0 ? RANGE_UNSATISFIABLE : RANGE_IGNORED;
+	ret_ranges->count = ranges.count;
+	memcpy(ret_ranges->range, ranges.range, ranges.count * sizeof(ranges.range[0]));
+	return RANGE_SATISFIABLE;
 }
 
+/* White space directly behind the "=" must belong to a comma; around elements it is cut off later. */
 static bool take_unit(struct bytes value, struct bytes *ret_set)
 {
 	struct bytes unit = BYTES("bytes=");
+	size_t white = 0;
+	struct bytes set;
 
 	if (value.size < unit.size || !bytes_equal_nocase(bytes_make(value.base, unit.size), unit))
 		return false;
-	*ret_set = bytes_skip(value, unit.size);
+	set = bytes_skip(value, unit.size);
+	while (white < set.size && (set.base[white] == ' ' || set.base[white] == '\t'))
+		white++;
+	if (white > 0 && (white == set.size || set.base[white] != ','))
+		return false;
+	*ret_set = set;
 	return true;
 }
 
-/* A comma, or the white space that may stand around one (RFC 9110 5.6.1.2). */
-static bool is_separator(uint8_t c)
+/* The element before the first comma, maybe an empty one (RFC 9110 5.6.1.2). `set` is not empty. */
+static struct bytes take_element(struct bytes *set)
 {
-	return c == ',' || c == ' ' || c == '\t';
-}
+	const uint8_t *comma = memchr(set->base, ',', set->size);
+	size_t size = comma ? (size_t)(comma - set->base) : set->size;
+	struct bytes element = bytes_trim(bytes_make(set->base, size));
 
-/* The one element of a list that is not empty. White space before it must belong to a comma. */
-static bool take_only_element(struct bytes set, struct bytes *ret_element)
-{
-	size_t begin = 0, end, rest;
-
-	while (begin < set.size && is_separator(set.base[begin]))
-		begin++;
-	if (begin == set.size || (begin > 0 && memchr(set.base, ',', begin) == NULL))
-		return false;
-	for (end = begin; end < set.size && !is_separator(set.base[end]); end++)
-		;
-	for (rest = end; rest < set.size && is_separator(set.base[rest]); rest++)
-		;
-	*ret_element = bytes_make(set.base + begin, end - begin);
-	return rest == set.size;
+	*set = bytes_skip(*set, comma ? size + 1 : size);
+	return element;
 }
 
 /* The digits at *at, which moves behind them. False when there are none. */
@@ -111,6 +119,63 @@ static bool parse_spec(struct bytes element, struct spec *ret_spec)
 	spec.has_last = take_number(element, &at, &spec.last);
 	if (at != element.size || (!spec.has_first && !spec.has_last))
 		return false;
+	if (spec.has_first && spec.has_last && spec.last < spec.first)
+		return false;
 	*ret_spec = spec;
 	return true;
+}
+
+/* Which bytes of `size` are these? */
+static enum range_result resolve(const struct spec *spec, uint64_t size, struct range *ret_range)
+{
+	if (!spec->has_first) {
+		if (size == 0)
+			return RANGE_IGNORED;
+		if (spec->last == 0)
+			return RANGE_UNSATISFIABLE;
+		*ret_range = (struct range){ spec->last < size ? size - spec->last : 0, size - 1 };
+		return RANGE_SATISFIABLE;
+	}
+	if (spec->first >= size)
+		return RANGE_UNSATISFIABLE;
+	*ret_range =
+		(struct range){ spec->first, spec->has_last && spec->last < size ? spec->last : size - 1 };
+	return RANGE_SATISFIABLE;
+}
+
+/* Is there no byte between them? `last` is below the size, so that one more is still a number. */
+static bool is_joined(struct range a, struct range b)
+{
+	return a.first <= b.last + 1 && b.first <= a.last + 1;
+}
+
+/*
+ * Swallow every range that `added` overlaps or touches, and put the result where the first of
+ * them was. One pass is enough: ranges that are kept have gaps between them, so the result
+ * reaches none that `added` itself did not reach.
+ *
+ *   kept     [---]        [----]  [---]         [--]
+ *   added         [----------]
+ *   result   [-----------------]  [---]         [--]
+ */
+static void add(struct ranges *ranges, struct range added)
+{
+	unsigned place = RANGE_MAX, kept = 0;
+
+	for (unsigned i = 0; i < ranges->count; i++) {
+		struct range range = ranges->range[i];
+
+		if (!is_joined(range, added)) {
+			ranges->range[kept++] = range;
+			continue;
+		}
+		if (place == RANGE_MAX)
+			place = kept++;
+		added.first = range.first < added.first ? range.first : added.first;
+		added.last = range.last > added.last ? range.last : added.last;
+	}
+	if (place == RANGE_MAX)
+		place = kept++;
+	ranges->range[place] = added;
+	ranges->count = kept;
 }

@@ -232,6 +232,31 @@ static bool is_hidden(struct bytes path)
 	return false;
 }
 
+/* What normalise() would drop: an empty segment, "." and "..". */
+static bool is_dropped(struct bytes segment)
+{
+	return segment.size == 0 || bytes_equal(segment, BYTES(".")) || bytes_equal(segment, BYTES(".."));
+}
+
+bool target_is_normal(struct bytes path, bool *ret_hidden)
+{
+	struct bytes rest;
+
+	if (path.size == 0 || path.base[0] != '/' || memchr(path.base, 0, path.size) != NULL)
+		return false;
+	rest = bytes_skip(path, 1);
+	while (rest.size > 0) {
+		const uint8_t *slash = memchr(rest.base, '/', rest.size);
+		size_t size = slash != NULL ? (size_t)(slash - rest.base) : rest.size;
+
+		if (is_dropped(bytes_make(rest.base, size)))
+			return false;
+		rest = bytes_skip(rest, slash != NULL ? size + 1 : size);
+	}
+	*ret_hidden = is_hidden(path);
+	return true;
+}
+
 /* A query is not looked into: only what can stand in no target at all is refused. */
 static bool is_query(struct bytes query)
 {

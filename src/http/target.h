@@ -38,6 +38,12 @@ enum target_result target_parse(struct bytes raw, enum method method, uint8_t *s
 				struct target *ret_target);
 
 /*
+ * Is this decoded path as target_parse() would give it: no empty segment (a slash at the end is fine),
+ * no "." or "..", no NUL, a slash in front? *ret_hidden is what target.hidden would be.
+ */
+bool target_is_normal(struct bytes path, bool *ret_hidden);
+
+/*
  * Percent-encode a path so that it can stand in a Location field: everything but unreserved,
  * sub-delims, ":", "@" and "/" is encoded (RFC 3986 3.3). Writes at most 3 * path.size bytes to
  * `out`, returns how many.

@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "io/op.h"
-#include "serve/fetch.h"
+#include "serve/parts.h"
 #include "serve/receive.h"
 #include "serve/send.h"
 #include "serve/worker.h"
@@ -112,12 +112,35 @@ void conn_arm_writable(struct worker *worker, struct conn *conn)
 				     conn->fd);
 }
 
+void conn_wait(struct worker *worker, struct conn *conn, struct conn **list)
+{
+	conn->wait = list;
+	conn->next_waiting = *list;
+	*list = conn;
+	conn_set_state(conn, CONN_RESOLVING);
+	worker_set_deadline(worker, conn, worker->config->send_time);
+}
+
+/* It waits no longer. */
+static void leave(struct conn *conn)
+{
+	struct conn **link = conn->wait;
+
+	if (!link)
+		return; /* its turn has come: it is out of the list already */
+	while (*link != conn)
+		link = &(*link)->next_waiting;
+	*link = conn->next_waiting;
+	conn->wait = NULL;
+	conn->next_waiting = NULL;
+}
+
 void conn_close(struct worker *worker, struct conn *conn)
 {
 	if (conn->state == CONN_CLOSING)
 		return;
 	if (conn->state == CONN_RESOLVING)
-		fetch_leave(conn);
+		leave(conn);
 	conn_set_state(conn, CONN_CLOSING);
 	timer_stop(&worker->wheel, &conn->timer);
 	receive_drop(worker, conn);
@@ -138,6 +161,7 @@ void conn_settle_close(struct worker *worker, struct conn *conn)
 	    conn->queued || conn->ready)
 		return;
 	send_drop_file(worker, conn);
+	parts_drop(worker, conn);
 	ring_submit_close(worker->ring, conn->fd);
 	conn_set_state(conn, CONN_FREE);
 	conn->generation = (conn->generation + 1) & OP_GENERATION_MASK;

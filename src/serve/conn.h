@@ -32,8 +32,8 @@
 #include "site/asset.h"
 
 struct worker;
-struct entry;
 struct flight;
+struct parts;
 
 enum conn_state {
 	CONN_FREE,
@@ -42,6 +42,13 @@ enum conn_state {
 	CONN_SENDING,
 	CONN_LINGERING,
 	CONN_CLOSING,
+};
+
+enum awaits {
+	AWAITS_FILE,     /* what the request's path stands for */
+	AWAITS_FALLBACK, /* what the site's fallback stands for */
+	AWAITS_PAGE,     /* an error page */
+	AWAITS_WORK,     /* something a helper makes: then ask again */
 };
 
 struct conn {
@@ -76,10 +83,14 @@ struct conn {
 	uint8_t body_method;   /* enum method: of the request whose body is being read off */
 	struct body body;
 
-	/* RESOLVING: the name waited for; then what it resolved to (a reference). */
-	struct entry *entry;
+	/* RESOLVING: the list it waits in, and what it waits for. */
+	struct conn **wait;
 	struct conn *next_waiting;
-	struct asset *resolved;
+	uint8_t awaits; /* enum awaits */
+	/* What was waited for, kept until its request is answered: references. */
+	bool is_fallback;       /* `resolved` is the site's fallback */
+	struct asset *resolved; /* what the name stands for */
+	struct asset *page;     /* the page of the status that came of it */
 
 	/* Output of this turn: one piece here, several in a flight (serve/send.h). */
 	const uint8_t *out;
@@ -94,6 +105,7 @@ struct conn {
 	struct asset *file;
 	uint64_t file_at;
 	uint64_t file_end;
+	struct parts *parts; /* of a multipart answer, what is still to be sent (serve/parts.h) */
 };
 
 _Static_assert(sizeof(struct conn) <= 512, "an idle connection costs at most 512 bytes");
@@ -127,6 +139,9 @@ void conn_set_state(struct conn *conn, enum conn_state state);
 
 void conn_arm_recv(struct worker *worker, struct conn *conn);
 void conn_arm_writable(struct worker *worker, struct conn *conn);
+
+/* Wait in this list, RESOLVING, until whoever owns the list calls receive_resume(). */
+void conn_wait(struct worker *worker, struct conn *conn, struct conn **list);
 
 /* Give up all it holds, end its operations; free when the last one has ended. Any state but FREE. */
 void conn_close(struct worker *worker, struct conn *conn);

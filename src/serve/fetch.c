@@ -1,93 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Carries out what site/resolve asks for, and keeps those who wait.
+ * What is known of names, who waits for what is not known yet, and when it is asked again.
  *
- * Called by receive on every request (fetch_asset: a hit is a look-up and two comparisons) and
- * by worker for the completions of opens and reads. Freshness is decided here: an entry that
- * was checked longer than --fresh ago is asked again before it is used. Nothing here waits:
- * openat2 and read go through the ring, statx is told to use what the kernel knows
- * (ring_stat_file), which is recent because the open has just asked.
+ * Called by receive on every request (fetch_asset: a hit is a look-up and two comparisons).
+ * Freshness is decided here: an entry that was checked longer than --fresh ago is asked again before
+ * it is used. Redirects and rewrites of the site come before any file (they depend on the path alone,
+ * so they are cached like one); the steps that ask the file system are in fetch_steps.
  */
 #include "serve/fetch.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
-#include <time.h>
-
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "http/target.h"
-#include "io/op.h"
+#include "serve/compress.h"
+#include "serve/fetch_steps.h"
+#include "serve/file_spec.h"
 #include "serve/receive.h"
-#include "serve/worker.h"
-#include "site/mime.h"
-#include "site/resolve.h"
+#include "site/pages.h"
 
-/*
- * A file changed less than this before it was looked at may be changed again without a change
- * of its times: a kernel tick is 1 to 10 ms before Linux 6.13, and some file systems are coarser.
- */
-#define RACY_NS (INT64_C(50) * 1000 * 1000)
-
-/* A root folder outlives a reload for as long as something is being opened in it. */
-struct root {
-	int fd;
-	uint32_t users; /* the worker, and every open in flight */
+enum started {
+	START_ASKED,   /* entry->resolving, until fetch_finish() */
+	START_SETTLED, /* entry->asset is what it stands for */
+	START_FAILED,  /* no memory */
 };
-
-struct fetch {
-	uint32_t index;
-	struct root *root; /* that the open in flight uses; NULL: none */
-	struct entry *entry;
-	struct resolve resolve;
-	struct asset *asset; /* being filled: small files */
-	int fd;
-	bool is_look;    /* the open in flight only looks, and fd gives no access to the content */
-	bool has_looked; /* ... and this is what it saw */
-	enum file_type type;
-	struct version version;
-	char name[];
-};
-
-/*
- * A name is looked at before it is opened: opening a FIFO would release its writer, opening a
- * device may do anything, and neither is ever served.
- */
-static const struct open_how look_how = {
-	.flags = O_PATH | O_CLOEXEC,
-	.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-};
-
-/*
- * O_NONBLOCK: a FIFO must not hold anybody up, should one have taken the file's place. RESOLVE_BENEATH: the
- * kernel refuses every way out of the root, however it is made. Each openat2 gets this same struct.
- */
-static const struct open_how open_how = {
-	.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-	.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-};
-
-static void root_release(struct worker *worker, struct root *root)
-{
-	if (--root->users > 0)
-		return;
-	ring_submit_close(worker->ring, root->fd);
-	mem_free(root);
-}
-
-int fetch_set_root(struct worker *worker, int fd)
-{
-	struct root *root = mem_alloc(sizeof(*root));
-
-	if (!root)
-		return -ENOMEM;
-	*root = (struct root){ .fd = fd, .users = 1 };
-	if (worker->root)
-		root_release(worker, worker->root);
-	worker->root = root;
-	return 0;
-}
 
 static bool grow_table(struct worker *worker)
 {
@@ -110,160 +45,65 @@ static bool grow_table(struct worker *worker)
 	return true;
 }
 
-static struct fetch *fetch_create(struct worker *worker, size_t path_size)
+static struct fetch *fetch_create(struct worker *worker, struct entry *entry)
 {
 	struct fetch *fetch;
 
 	if (worker->fetch_free_count == 0 && !grow_table(worker))
 		return NULL;
-	fetch = mem_alloc(sizeof(*fetch) + RESOLVE_NAME_SIZE(path_size));
+	fetch = mem_alloc(sizeof(*fetch));
 	if (!fetch)
 		return NULL;
+	/* Not the struct resolve in it, which is large and begins by itself. */
 	fetch->index = worker->fetch_free[--worker->fetch_free_count];
-	fetch->asset = NULL;
-	fetch->root = NULL;
+	fetch->sites = worker->sites;
+	sites_ref(fetch->sites);
+	fetch->entry = entry;
+	fetch->name = TEXT_EMPTY;
+	fetch->rewritten = TEXT_EMPTY;
+	fetch->inside = TEXT_EMPTY;
+	fetch->is_following = false;
+	fetch->is_opening = false;
 	fetch->fd = -1;
-	fetch->has_looked = false;
+	fetch->asset = NULL;
+	fetch->chain = NULL;
+	fetch->last = NULL;
 	worker->fetches[fetch->index] = fetch;
 	return fetch;
 }
 
-static void close_file(struct worker *worker, struct fetch *fetch)
-{
-	if (fetch->fd >= 0)
-		ring_submit_close(worker->ring, fetch->fd);
-	fetch->fd = -1;
-}
-
 static void fetch_destroy(struct worker *worker, struct fetch *fetch)
 {
-	close_file(worker, fetch);
-	if (fetch->asset)
-		worker_release(worker, fetch->asset);
+	fetch_drop_loaded(worker, fetch);
+	text_deinit(&fetch->name);
+	text_deinit(&fetch->rewritten);
+	text_deinit(&fetch->inside);
+	worker_release_sites(fetch->sites);
 	worker->fetches[fetch->index] = NULL;
 	worker->fetch_free[worker->fetch_free_count++] = fetch->index;
 	mem_free(fetch);
 }
 
-static enum file_type version_of(const struct statx *status, struct version *ret_version)
-{
-	*ret_version = (struct version){
-		.device = (uint64_t)status->stx_dev_major << 32 | status->stx_dev_minor,
-		.inode = status->stx_ino,
-		.size = status->stx_size,
-		.modified_ns = status->stx_mtime.tv_sec * INT64_C(1000000000) + status->stx_mtime.tv_nsec,
-		.changed_ns = status->stx_ctime.tv_sec * INT64_C(1000000000) + status->stx_ctime.tv_nsec,
-	};
-	return S_ISREG(status->stx_mode)   ? FILE_REGULAR
-	       : S_ISDIR(status->stx_mode) ? FILE_FOLDER
-					   : FILE_OTHER;
-}
-
-static enum resolve_step stat_open_file(struct worker *worker, struct fetch *fetch)
-{
-	struct version version;
-	struct statx status;
-	enum file_type type;
-	int error = ring_stat_file(worker->ring, fetch->fd, &status);
-
-	if (error < 0)
-		return resolve_on_stat(&fetch->resolve, error, FILE_OTHER, NULL);
-	type = version_of(&status, &version);
-	return resolve_on_stat(&fetch->resolve, 0, type, &version);
-}
-
-static enum resolve_step stat_file(struct worker *worker, struct fetch *fetch)
-{
-	if (fetch->has_looked) {
-		fetch->has_looked = false;
-		return resolve_on_stat(&fetch->resolve, 0, fetch->type, &fetch->version);
-	}
-	return stat_open_file(worker, fetch);
-}
-
-/*
- * O_NONBLOCK was for what is no file. A read of a file that carries it is not tried again by the
- * kernel where the file system cannot read without waiting (io_rw_init_file in Linux 6.1).
- */
-static void clear_nonblock(const struct fetch *fetch)
-{
-	/* An own, open descriptor: it cannot fail. */
-	check(fcntl(fetch->fd, F_SETFL, 0) == 0);
-}
-
-/* Start reading a small file into its asset. False: it is read already, being empty, or cannot be. */
-static bool submit_read(struct worker *worker, struct fetch *fetch, enum resolve_step *ret_step)
-{
-	const struct version *version = &fetch->resolve.version;
-	struct bytes name = bytes_string(fetch->resolve.name);
-
-	if (fetch->asset)
-		worker_release(worker, fetch->asset);
-	fetch->asset = asset_create_file(version, mime_type(name), true, worker->date_s);
-	if (!fetch->asset) {
-		*ret_step = resolve_on_read(&fetch->resolve, -ENOMEM);
-		return false;
-	}
-	if (version->size == 0) {
-		*ret_step = resolve_on_read(&fetch->resolve, 0);
-		return false;
-	}
-	clear_nonblock(fetch);
-	ring_submit_read(worker->ring, op_tag(OP_READ, 0, fetch->index), fetch->fd, fetch->asset->body,
-			 version->size, 0);
-	return true;
-}
-
-static bool is_racy(const struct version *version)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_REALTIME, &time);
-	return version->changed_ns + RACY_NS > time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
 /* The asset that the outcome of a fetch stands for: one reference. NULL: no memory. */
 static struct asset *outcome_asset(struct worker *worker, struct fetch *fetch)
 {
-	struct resolve *resolve = &fetch->resolve;
-	struct entry *entry = fetch->entry;
-	struct bytes path = bytes_make(entry->path, entry->path_size);
 	struct asset *asset = NULL;
-	uint8_t *location;
-	size_t size;
 
-	switch (resolve->outcome) {
+	switch (fetch->resolve.outcome) {
 	case RESOLVED_UNCHANGED:
-		asset = entry->asset;
+		asset = fetch->entry->asset;
 		asset_ref(asset);
 		break;
-	case RESOLVED_FILE:
-		if (resolve->in_memory) {
-			asset = fetch->asset;
-			fetch->asset = NULL;
-		} else {
-			asset = asset_create_file(&resolve->version, mime_type(bytes_string(resolve->name)),
-						  false, worker->date_s);
-			if (asset) {
-				clear_nonblock(fetch);
-				asset->fd = fetch->fd;
-				fetch->fd = -1;
-			}
-		}
-		if (asset)
-			asset->racy = is_racy(&resolve->version);
+	case RESOLVED_FILES:
+	case RESOLVED_LISTING:
+		asset = fetch->chain;
+		fetch->chain = NULL;
 		break;
-	case RESOLVED_FOLDER:
-		location = mem_alloc(path.size * 3 + 1);
-		if (!location)
-			break;
-		size = target_encode(path, location);
-		location[size++] = '/';
-		asset = asset_create_redirect(bytes_make(location, size), worker->date_s);
-		mem_free(location);
+	case RESOLVED_REDIRECT:
+		asset = file_spec_redirect(&fetch->resolve, worker->date_s, NULL);
 		break;
 	case RESOLVED_STATUS:
-		asset = pages_get(&worker->pages, resolve->status);
+		asset = pages_get(&worker->pages, fetch->resolve.status);
 		asset_ref(asset);
 		break;
 	}
@@ -275,34 +115,58 @@ static void wake_waiting(struct worker *worker, struct entry *entry, struct asse
 	struct conn *conn = entry->waiting;
 
 	entry->waiting = NULL;
+	for (struct conn *each = conn; each; each = each->next_waiting)
+		each->wait = NULL;
 	while (conn) {
 		struct conn *next = conn->next_waiting;
 
-		conn->entry = NULL;
 		conn->next_waiting = NULL;
-		conn->resolved = asset;
 		asset_ref(asset);
+		if (conn->awaits == AWAITS_PAGE)
+			conn->page = asset;
+		else
+			conn->resolved = asset;
+		conn->is_fallback = conn->is_fallback || conn->awaits == AWAITS_FALLBACK;
 		receive_resume(worker, conn);
 		conn = next;
 	}
 }
 
-static void finish(struct worker *worker, struct fetch *fetch)
+/* Once for each site and name: it is a mistake of a deployment, and would be said at every look. */
+static void warn_stale(struct worker *worker, struct fetch *fetch)
+{
+	const struct entry *entry = fetch->entry;
+	struct bytes path = bytes_make(entry->path, entry->path_size);
+
+	if (!fetch->resolve.stale)
+		return;
+	stats_add(&worker->stats, COUNTER_codings_stale, 1);
+	if (log_is_new(cache_stable_hash(entry->site, path)))
+		log_warning("a coded form of %s is older than the file itself and is not used; make it anew",
+			    (const char *)entry->path);
+}
+
+void fetch_finish(struct worker *worker, struct fetch *fetch)
 {
 	struct entry *entry = fetch->entry;
 	struct asset *asset = outcome_asset(worker, fetch);
 	/* A trouble that may be over in a second is not remembered. */
-	bool forget = !asset || asset->status >= 500 || entry->outdated;
+	bool forget = !asset || (asset->kind == ASSET_PAGE && asset->status >= 500) || entry->outdated;
 
 	if (!asset) {
 		asset = pages_get(&worker->pages, 503);
 		asset_ref(asset);
 	}
-	if (fetch->resolve.outcome != RESOLVED_UNCHANGED && entry->asset && entry->asset->is_file)
+	if (fetch->resolve.outcome != RESOLVED_UNCHANGED && entry->asset && asset_is_file(entry->asset))
 		stats_add(&worker->stats, COUNTER_files_changed, 1);
 	entry->checked_ms = worker->clock.monotonic_ms;
 	entry->resolving = false;
 	entry->outdated = false;
+	warn_stale(worker, fetch);
+	if (asset->lacks_fields && fetch->resolve.outcome == RESOLVED_FILES)
+		log_warning("the header rules give %s more than %d fields; the last are left out",
+			    (const char *)entry->path, FIELDS_MAX);
+	compress_wanted(worker, fetch);
 	asset_ref(asset); /* for the time in which those who wait are answered */
 	cache_set_asset(&worker->cache, entry, asset);
 	fetch_destroy(worker, fetch);
@@ -315,146 +179,153 @@ static void finish(struct worker *worker, struct fetch *fetch)
 	stats_add(&worker->stats, COUNTER_cache_evictions, cache_trim(&worker->cache, entry));
 }
 
-static void submit_open(struct worker *worker, struct fetch *fetch, bool is_look)
+/*
+ * What the site's rules say of a path before any file is looked for; NULL: nothing, or no memory, then
+ * ret_rewritten->failed. One reference.
+ */
+static struct asset *route(struct worker *worker, const struct entry *entry, struct text *ret_rewritten)
 {
-	close_file(worker, fetch);
-	fetch->is_look = is_look;
-	fetch->root = worker->root;
-	fetch->root->users++;
-	ring_submit_open(worker->ring, op_tag(OP_OPEN, 0, fetch->index), fetch->root->fd, fetch->resolve.name,
-			 is_look ? &look_how : &open_how);
-}
+	struct bytes path = bytes_make(entry->path, entry->path_size);
+	struct text location = TEXT_EMPTY;
+	struct asset *asset = NULL;
+	unsigned status;
 
-/* Does the look show that the content is needed: a regular file, and not the version that is known? */
-static bool must_open(struct worker *worker, struct fetch *fetch)
-{
-	const struct asset *known = fetch->resolve.known;
-	struct statx status;
-
-	if (ring_stat_file(worker->ring, fetch->fd, &status) < 0)
-		return true;
-	fetch->type = version_of(&status, &fetch->version);
-	fetch->has_looked = fetch->type != FILE_REGULAR ||
-			    (known && !known->racy && version_equal(&fetch->version, &known->version));
-	return !fetch->has_looked;
-}
-
-/* Do what resolve asks for until something must be waited for, or all is known. */
-static void carry_on(struct worker *worker, struct fetch *fetch, enum resolve_step step)
-{
-	for (;;) {
-		switch (step) {
-		case RESOLVE_OPEN:
-			submit_open(worker, fetch, true);
-			return;
-		case RESOLVE_STAT:
-			step = stat_file(worker, fetch);
-			break;
-		case RESOLVE_READ:
-			if (submit_read(worker, fetch, &step))
-				return;
-			break;
-		case RESOLVE_DONE:
-			finish(worker, fetch);
-			return;
-		}
+	if (entry->kind != RESOLVE_PATH)
+		return NULL;
+	status = site_redirect(entry->site, path, &location, NULL);
+	if (status != 0 && !location.failed)
+		asset = pages_create_redirect(entry->site, status, text_bytes(&location), worker->date_s);
+	ret_rewritten->failed = location.failed || (status != 0 && !asset);
+	text_deinit(&location);
+	if (status != 0 || ret_rewritten->failed)
+		return asset;
+	if (site_rewrite(entry->site, path, ret_rewritten, NULL) == ROUTE_NOWHERE) {
+		asset = pages_get(&worker->pages, 404);
+		asset_ref(asset);
 	}
+	return asset;
 }
 
-void fetch_on_open(struct worker *worker, uint32_t index, int result)
+/* It needed no file system; NULL: there was no memory. */
+static enum started settle(struct worker *worker, struct entry *entry, struct asset *asset)
 {
-	struct fetch *fetch = worker->fetches[index];
-
-	check(fetch && fetch->root);
-	root_release(worker, fetch->root);
-	fetch->root = NULL;
-	if (result >= 0)
-		fetch->fd = result;
-	if (result >= 0 && fetch->is_look && must_open(worker, fetch)) {
-		submit_open(worker, fetch, false);
-		return;
-	}
-	if (result >= 0 && !fetch->is_look)
-		stats_add(&worker->stats, COUNTER_files_opened, 1);
-	carry_on(worker, fetch, resolve_on_open(&fetch->resolve, result < 0 ? result : 0));
+	if (!asset)
+		return START_FAILED;
+	cache_set_asset(&worker->cache, entry, asset);
+	entry->checked_ms = worker->clock.monotonic_ms;
+	return START_SETTLED;
 }
 
-void fetch_on_read(struct worker *worker, uint32_t index, int result)
+/* Find out what an entry stands for: by its path alone, or START_ASKED the file system. */
+static enum started start(struct worker *worker, struct entry *entry)
 {
-	struct fetch *fetch = worker->fetches[index];
-
-	check(fetch);
-	carry_on(worker, fetch, resolve_on_read(&fetch->resolve, result));
-}
-
-/* Ask the file system about an entry; whoever comes while it is asked joins those who wait. */
-static bool start(struct worker *worker, struct entry *entry)
-{
-	struct fetch *fetch = fetch_create(worker, entry->path_size);
+	struct fetch *fetch = fetch_create(worker, entry);
+	struct resolve_input input;
+	enum resolve_step step;
+	struct asset *asset;
 
 	if (!fetch)
-		return false;
-	fetch->entry = entry;
+		return START_FAILED;
+	asset = route(worker, entry, &fetch->rewritten);
+	if (asset || fetch->rewritten.failed) {
+		fetch_destroy(worker, fetch);
+		return settle(worker, entry, asset);
+	}
+	input = (struct resolve_input){
+		.site = entry->site,
+		.path = fetch->rewritten.size > 0 ? text_bytes(&fetch->rewritten)
+						  : bytes_make(entry->path, entry->path_size),
+		.kind = entry->kind,
+		.name = &fetch->name,
+		.known = entry->asset,
+		.small_max = worker->config->small,
+		.compress_max = worker->compress_folder >= 0 ? worker->config->compress_size : 0,
+	};
+	if (fetch->rewritten.size > 0)
+		input.asked = bytes_make(entry->path, entry->path_size);
+	step = resolve_begin(&fetch->resolve, &input);
+	/* Without an index a listing is the first thing asked for: nobody waits for it yet. */
+	if (step == RESOLVE_LIST && fetch_keep_listing(worker, fetch))
+		step = RESOLVE_DONE;
+	if (step == RESOLVE_DONE) {
+		asset = outcome_asset(worker, fetch);
+		fetch_destroy(worker, fetch);
+		return settle(worker, entry, asset);
+	}
 	entry->resolving = true;
-	carry_on(worker, fetch,
-		 resolve_begin(&fetch->resolve, bytes_make(entry->path, entry->path_size), entry->asset,
-			       worker->config->small, fetch->name));
-	return true;
+	fetch_carry_on(worker, fetch, step);
+	return START_ASKED;
 }
 
-static bool is_fresh(struct worker *worker, const struct entry *entry)
+static bool is_fresh(const struct worker *worker, const struct entry *entry)
 {
-	if (entry->resolving || !entry->asset ||
-	    worker->clock.monotonic_ms - entry->checked_ms >= worker->config->fresh)
-		return false;
-	/* The body of a larger file is read when it is sent, so its head must not be older. */
-	return entry->asset->fd < 0 || fetch_file_is_same(worker, entry->asset);
+	return !entry->resolving && entry->asset &&
+	       worker->clock.monotonic_ms - entry->checked_ms < worker->config->fresh;
 }
 
-struct asset *fetch_asset(struct worker *worker, struct conn *conn, struct bytes path)
+/* The asset of an entry that is not fresh; NULL: `conn` waits for it, or is CLOSING. */
+static struct asset *ask(struct worker *worker, struct conn *conn, struct entry *entry, enum awaits awaits)
 {
-	struct entry *entry = cache_find(&worker->cache, path);
+	stats_add(&worker->stats, COUNTER_cache_misses, 1);
+	if (!entry) {
+		conn_close(worker, conn);
+		return NULL;
+	}
+	if (!entry->resolving) {
+		enum started started = start(worker, entry);
+
+		if (started == START_SETTLED)
+			return entry->asset;
+		if (started == START_FAILED) {
+			conn_close(worker, conn);
+			return NULL;
+		}
+	}
+	conn->awaits = (uint8_t)awaits;
+	conn_wait(worker, conn, &entry->waiting);
+	return NULL;
+}
+
+struct asset *fetch_asset(struct worker *worker, struct conn *conn, const struct cache_key *key,
+			  enum awaits awaits)
+{
+	struct entry *entry = cache_find(&worker->cache, key);
 
 	if (entry && is_fresh(worker, entry)) {
 		stats_add(&worker->stats, COUNTER_cache_hits, 1);
 		return entry->asset;
 	}
-	stats_add(&worker->stats, COUNTER_cache_misses, 1);
-	if (!entry)
-		entry = cache_add(&worker->cache, path);
-	if (!entry || (!entry->resolving && !start(worker, entry))) {
-		conn_close(worker, conn);
-		return NULL;
+	return ask(worker, conn, entry ? entry : cache_add(&worker->cache, key), awaits);
+}
+
+struct asset *fetch_again(struct worker *worker, struct conn *conn, const struct cache_key *key,
+			  enum awaits awaits)
+{
+	struct entry *entry = cache_find(&worker->cache, key);
+
+	return ask(worker, conn, entry ? entry : cache_add(&worker->cache, key), awaits);
+}
+
+struct asset *fetch_built_in(struct worker *worker, const struct site *site, unsigned status)
+{
+	struct cache_key key = { site, status, bytes_make("", 0) };
+	struct entry *entry;
+	struct asset *asset;
+
+	if (site->number == 0 || !site->has_own_pages)
+		return pages_get(&worker->pages, status);
+	entry = cache_find(&worker->cache, &key);
+	if (entry)
+		return entry->asset;
+	asset = pages_create(site, status, worker->date_s);
+	entry = asset ? cache_add(&worker->cache, &key) : NULL;
+	if (!entry) {
+		if (asset)
+			worker_release(worker, asset);
+		return pages_get(&worker->pages, status);
 	}
-	conn->entry = entry;
-	conn->next_waiting = entry->waiting;
-	entry->waiting = conn;
-	conn_set_state(conn, CONN_RESOLVING);
-	worker_set_deadline(worker, conn, worker->config->send_time);
-	return NULL;
-}
-
-void fetch_leave(struct conn *conn)
-{
-	struct conn **link = &conn->entry->waiting;
-
-	while (*link != conn)
-		link = &(*link)->next_waiting;
-	*link = conn->next_waiting;
-	conn->entry = NULL;
-	conn->next_waiting = NULL;
-}
-
-bool fetch_file_is_same(struct worker *worker, const struct asset *asset)
-{
-	struct version version;
-	struct statx status;
-
-	if (ring_stat_file(worker->ring, asset->fd, &status) < 0)
-		return false;
-	version_of(&status, &version);
-	/* Not the change time: that moves when the file's name is given to another. */
-	return version.size == asset->version.size && version.modified_ns == asset->version.modified_ns;
+	cache_set_asset(&worker->cache, entry, asset);
+	return asset;
 }
 
 bool fetch_is_busy(const struct worker *worker)
@@ -465,8 +336,6 @@ bool fetch_is_busy(const struct worker *worker)
 void fetch_deinit(struct worker *worker)
 {
 	check(!fetch_is_busy(worker));
-	if (worker->root)
-		root_release(worker, worker->root);
 	mem_free(worker->fetches);
 	mem_free(worker->fetch_free);
 }

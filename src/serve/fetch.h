@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a path to an asset: at once when it is cached and fresh, else through the file system.
+ * From a path to assets: at once when they are cached and fresh, else through the file system.
  *
- * One fetch serves everybody who waits for the same name. Opens and reads go through the ring;
- * site/resolve says which.
+ * One fetch serves everybody who waits for the same name. Opens and reads go through the ring, what
+ * has no operation there (digests, folders) to a helper; site/resolve says which.
  */
 #ifndef QUOIT_SERVE_FETCH_H
 #define QUOIT_SERVE_FETCH_H
 
 #include "base/bytes.h"
 #include "serve/conn.h"
+#include "site/cache.h"
 
 /*
- * The asset of a normalised path (borrowed, for the answer that is made now), or NULL: then the
- * connection is RESOLVING, or CLOSING when there was no memory, and receive_resume() follows
- * with conn->resolved.
+ * The first asset of what a key stands for (borrowed, for the answer that is made now), or NULL:
+ * then the connection is RESOLVING, or CLOSING when there was no memory, and receive_resume() follows
+ * with conn->resolved or conn->page, by `awaits`. A name that is not there is a built-in page.
  */
-struct asset *fetch_asset(struct worker *worker, struct conn *conn, struct bytes path);
+struct asset *fetch_asset(struct worker *worker, struct conn *conn, const struct cache_key *key,
+			  enum awaits awaits);
 
-/* The connection waits no longer. */
-void fetch_leave(struct conn *conn);
+/* The same, whatever is known of it already. */
+struct asset *fetch_again(struct worker *worker, struct conn *conn, const struct cache_key *key,
+			  enum awaits awaits);
+
+/* The built-in page of a status, as the site's rules make it. Borrowed; never NULL. */
+struct asset *fetch_built_in(struct worker *worker, const struct site *site, unsigned status);
 
 void fetch_on_open(struct worker *worker, uint32_t index, int result);
 void fetch_on_read(struct worker *worker, uint32_t index, int result);
@@ -27,13 +33,7 @@ void fetch_on_read(struct worker *worker, uint32_t index, int result);
 /* Is the asset's open file still the version it was made of, apart from its names? */
 bool fetch_file_is_same(struct worker *worker, const struct asset *asset);
 
-/*
- * Look names up in another folder from now on; takes over the descriptor. What is being opened in the
- * old one goes on there, and closes it at last. -ENOMEM: nothing has changed.
- */
-int fetch_set_root(struct worker *worker, int fd);
-
-/* Is any open or read in the kernel? */
+/* Is any fetch under way? */
 bool fetch_is_busy(const struct worker *worker);
 
 /* At the end of a worker, when none is busy. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From received bytes to answers; the middle of a request's journey.
+ * From received bytes to whole requests; the first half of a request's journey.
  *
- *   bytes -> scan -> http1 -> body -> target -> fetch (asset) -> answer -> send
+ *   bytes -> scan -> http1 -> body -> serve/request
  *
  * Called by worker for every receive completion, and by fetch and send when a connection may
  * go on. The hard thing is what stays behind: a request that waits (for the rest of its head,
@@ -16,9 +16,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "http/target.h"
 #include "io/op.h"
-#include "serve/fetch.h"
+#include "serve/request.h"
 #include "serve/send.h"
 #include "serve/worker.h"
 #include "site/answer.h"
@@ -48,17 +47,14 @@ void receive_drop(struct worker *worker, struct conn *conn)
 	conn->stash_capacity = 0;
 	conn->body_active = false;
 	conn->body_done = false;
-	if (conn->resolved) {
-		worker_release(worker, conn->resolved);
-		conn->resolved = NULL;
-	}
+	request_drop(worker, conn);
 }
 
 void receive_refuse(struct worker *worker, struct conn *conn, enum method method, unsigned status)
 {
 	struct answer answer;
 
-	answer_refusal(&answer, method, status, &worker->pages);
+	answer_refusal(&answer, method, pages_get(&worker->pages, status));
 	stats_add(&worker->stats, COUNTER_requests_refused, 1);
 	receive_drop(worker, conn);
 	send_answer(worker, conn, &answer);
@@ -115,11 +111,6 @@ static bool stash_rest(struct conn *conn, const struct input *input)
 	return true;
 }
 
-static bool is_served(enum method method)
-{
-	return method == METHOD_GET || method == METHOD_HEAD || method == METHOD_OPTIONS;
-}
-
 /*
  * Read off the request's body as far as it is here. STEP_NEXT: it is complete. Out of line, as
  * is continue_body(): requests without a body need not save registers for those with one.
@@ -149,7 +140,7 @@ __attribute__((noinline)) static enum step read_body(struct worker *worker, stru
 	}
 	/* A client that asks before it sends is told to go on, or is refused at once (RFC 9110 10.1.1). */
 	if (request->expect_continue && used == 0) {
-		if (!is_served(request->method)) {
+		if (!request_is_served(request->method)) {
 			receive_refuse(worker, conn, request->method, 405);
 			return STEP_END;
 		}
@@ -164,59 +155,21 @@ __attribute__((noinline)) static enum step read_body(struct worker *worker, stru
 	return STEP_WAIT;
 }
 
-/* A status that needs no file; 0 when one must be looked for. */
-static unsigned status_without_file(const struct request *request, struct target *ret_target,
-				    uint8_t *scratch)
-{
-	if (!is_served(request->method))
-		return 405;
-	switch (target_parse(request->target, request->method, scratch, ret_target)) {
-	case TARGET_MALFORMED:
-		return 400;
-	case TARGET_NOWHERE:
-		return 404;
-	case TARGET_OK:
-		break;
-	}
-	if (request->method == METHOD_OPTIONS)
-		return 204;
-	return ret_target->hidden ? 404 : 0;
-}
-
-/* The request is whole: decide and queue the answer. */
+/* The request is whole. */
 static enum step answer_request(struct worker *worker, struct conn *conn, struct request *request,
 				struct input *input)
 {
-	uint8_t scratch[32768]; /* the largest --target-size */
-	struct target target;
-	struct answer answer;
-	struct asset *asset = conn->resolved;
-	unsigned status = status_without_file(request, &target, scratch);
-
-	if (status == 400) {
-		receive_refuse(worker, conn, request->method, 400);
+	switch (request_answer(worker, conn, request)) {
+	case REQUEST_ANSWERED:
+		return STEP_NEXT;
+	case REQUEST_LAST:
 		return STEP_END;
+	case REQUEST_WAITS:
+		break;
 	}
-	if (worker->draining || request->method == METHOD_CONNECT)
-		request->keep_alive = false;
-	if (status == 0 && !asset) {
-		asset = fetch_asset(worker, conn, target.path);
-		if (!asset) {
-			input->head_size = request->head_size;
-			conn->body_done = request_has_body(request);
-			return STEP_WAIT;
-		}
-	}
-	if (status != 0)
-		answer_page(&answer, request, status, &worker->pages);
-	else
-		answer_asset(&answer, request, target.query, asset, &worker->pages, worker->clock.wall_s);
-	send_answer(worker, conn, &answer);
-	if (conn->resolved) {
-		worker_release(worker, conn->resolved);
-		conn->resolved = NULL;
-	}
-	return answer.keep_alive ? STEP_NEXT : STEP_END;
+	input->head_size = request->head_size;
+	conn->body_done = request_has_body(request);
+	return STEP_WAIT;
 }
 
 /* An index covers 64 KiB at the most; longer input is scanned piece by piece. */

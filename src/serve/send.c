@@ -16,6 +16,7 @@
 #include "io/op.h"
 #include "serve/body_file.h"
 #include "serve/flight.h"
+#include "serve/parts.h"
 #include "serve/receive.h"
 #include "serve/worker.h"
 
@@ -65,17 +66,39 @@ static bool add_body(struct worker *worker, struct conn *conn, const struct answ
 
 static bool add_composed(struct worker *worker, struct conn *conn, const struct answer *answer)
 {
+	const struct multipart *multipart = NULL;
 	size_t size;
 	uint8_t *text;
 
+	if (answer->is_parts) {
+		conn->parts = parts_create(answer);
+		if (!conn->parts)
+			return false;
+		multipart = &conn->parts->multipart;
+	}
 	if (!flight_need(worker, conn))
 		return false;
 	text = flight_scratch(conn->flight, answer_compose_size(answer));
 	if (!text)
 		return false;
-	size = answer_compose(answer, worker->clock.wall_s, text);
+	size = answer_compose(answer, multipart, worker->clock.wall_s, text);
 	flight_scratch_used(conn->flight, text, size);
-	return add_piece(worker, conn, text, size, NULL) && add_body(worker, conn, answer);
+	return add_piece(worker, conn, text, size, NULL) &&
+	       (answer->is_parts || add_body(worker, conn, answer));
+}
+
+/* The ready head but for its Connection line, which stands anywhere; then the body. */
+static bool add_closing(struct worker *worker, struct conn *conn, const struct answer *answer,
+			const struct asset_head *head)
+{
+	size_t behind = head->connection_offset + HEAD_KEEP_ALIVE.size;
+	bool is_one_piece = answer->has_body && answer->asset->body;
+
+	return add_piece(worker, conn, head->base, head->connection_offset, answer->asset) &&
+	       add_piece(worker, conn, HEAD_CLOSE.base, HEAD_CLOSE.size, NULL) &&
+	       add_piece(worker, conn, head->base + behind,
+			 head->size - behind + (is_one_piece ? answer->asset->size : 0), answer->asset) &&
+	       (is_one_piece || add_body(worker, conn, answer));
 }
 
 static bool add_answer(struct worker *worker, struct conn *conn, const struct answer *answer)
@@ -85,12 +108,12 @@ static bool add_answer(struct worker *worker, struct conn *conn, const struct an
 
 	if (asset->date != worker->date_s)
 		asset_set_date(asset, worker->date_s, worker->date);
+	if (answer->has_hints && !add_piece(worker, conn, asset->hints.base, asset->hints.size, asset))
+		return false;
 	if (answer->head == ANSWER_COMPOSED)
 		return add_composed(worker, conn, answer);
 	if (!answer->keep_alive)
-		return add_piece(worker, conn, head->base, head->connection_offset, asset) &&
-		       add_piece(worker, conn, HEAD_CLOSE.base, HEAD_CLOSE.size, NULL) &&
-		       add_body(worker, conn, answer);
+		return add_closing(worker, conn, answer, head);
 	/* The common answer: head and body are one piece of memory. */
 	if (answer->has_body && asset->body)
 		return add_piece(worker, conn, head->base, head->size + asset->size, asset);
@@ -113,7 +136,7 @@ void send_answer(struct worker *worker, struct conn *conn, const struct answer *
 		return;
 	}
 	conn->close_after = !answer->keep_alive;
-	if (conn->file)
+	if (conn->file || conn->parts)
 		conn_set_state(conn, CONN_SENDING);
 	send_queue(worker, conn);
 }
@@ -204,7 +227,7 @@ static ssize_t send_out(struct worker *worker, struct conn *conn)
 {
 	struct iovec piece = { .iov_base = (void *)conn->out, .iov_len = conn->out_size };
 	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
-	bool more = conn->file && conn->file_end - conn->file_at <= worker->config->cork;
+	bool more = conn->parts || (conn->file && conn->file_end - conn->file_at <= worker->config->cork);
 	ssize_t size;
 
 	if (conn->flight)
@@ -235,31 +258,45 @@ static bool drive_out(struct worker *worker, struct conn *conn)
 	return true;
 }
 
+/* A turn of the file; true when it is sent, and what follows it may go on at once. */
+static bool drive_file(struct worker *worker, struct conn *conn)
+{
+	switch (body_file_turn(worker, conn)) {
+	case BODY_FILE_DONE:
+		send_drop_file(worker, conn);
+		if (conn->stash_size == 0 && !conn->parts)
+			return true;
+		turn_is_over(worker, conn); /* a client that pipelines files, or parts, gets one per turn */
+		return false;
+	case BODY_FILE_TURN_OVER:
+		turn_is_over(worker, conn);
+		return false;
+	case BODY_FILE_FULL:
+		wait_writable(worker, conn);
+		return false;
+	case BODY_FILE_COLD:
+		worker_set_deadline(worker, conn, worker->config->send_time);
+		return false;
+	case BODY_FILE_BROKEN:
+		conn_close(worker, conn);
+		return false;
+	}
+	return false;
+}
+
 /* Something follows what is queued (a file, more requests, the end): send what can be sent now. */
 static void drive(struct worker *worker, struct conn *conn)
 {
 	if (conn->state == CONN_READING)
 		conn_set_state(conn, CONN_SENDING);
-	if (!drive_out(worker, conn))
-		return;
-	if (conn->file) {
-		switch (body_file_turn(worker, conn)) {
-		case BODY_FILE_DONE:
-			send_drop_file(worker, conn);
-			if (conn->stash_size == 0)
-				break;
-			turn_is_over(worker, conn); /* a client that pipelines files gets one per turn */
+	for (;;) {
+		if (!drive_out(worker, conn))
 			return;
-		case BODY_FILE_TURN_OVER:
-			turn_is_over(worker, conn);
+		if (conn->file && !drive_file(worker, conn))
 			return;
-		case BODY_FILE_FULL:
-			wait_writable(worker, conn);
-			return;
-		case BODY_FILE_COLD:
-			worker_set_deadline(worker, conn, worker->config->send_time);
-			return;
-		case BODY_FILE_BROKEN:
+		if (!conn->parts)
+			break;
+		if (!parts_queue_next(worker, conn)) {
 			conn_close(worker, conn);
 			return;
 		}

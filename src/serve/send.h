@@ -39,8 +39,8 @@ struct flight {
 	uint8_t scratch[FLIGHT_SCRATCH]; /* heads written for one answer */
 };
 
-/* Pieces that one answer can need: head, Connection line, body; and once the rest of a date. */
-#define SEND_PIECES_PER_ANSWER 4
+/* Pieces that one answer can need: hints, head in two, Connection line, body; and once the rest of a date. */
+#define SEND_PIECES_PER_ANSWER 6
 /* A composed head that fits is the rule; only redirects of long paths do not. */
 #define SEND_SCRATCH_PER_ANSWER 640
 

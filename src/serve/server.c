@@ -3,13 +3,13 @@
  * The control plane behind include/quoit.h: options, listeners, workers, reload, end.
  *
  * Called by the embedding program (src/cli is one) on its own thread; there is no thread for
- * it. It shares three things with the workers: the constant configuration, their command
- * words, and the descriptor of the root, which is behind a lock because it changes on reload.
+ * it. What is set is kept as text, so that a reload can read the file anew and apply the same flags. It
+ * shares with the workers: the constant configuration, their command words, the helpers, and the
+ * sites, which are behind a lock because they change on reload.
  */
 #include "serve/server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -22,41 +22,15 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/scan.h"
 #include "quoit.h"
+#include "serve/compress.h"
 #include "serve/config.h"
+#include "serve/flag_list.h"
+#include "serve/plan.h"
 #include "serve/worker.h"
-
-/* The public object is the server. */
-struct server {
-	struct config config;
-	struct fault fault;
-	bool started;
-	bool start_failed; /* the next --listen set replaces those before */
-
-	struct listener listener[CONFIG_LISTEN_MAX];
-	unsigned listener_count;
-	struct worker **worker;
-	unsigned worker_count;
-	sem_t worker_started;
-	char root_text[PATH_MAX];
-
-	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t worker_ended;
-	unsigned running;
-	int root;
-};
-
-static struct server *server_of(const struct quoit *quoit)
-{
-	return (struct server *)quoit;
-}
-
-const char *quoit_version(void)
-{
-	return QUOIT_VERSION;
-}
 
 struct quoit *quoit_create(void)
 {
@@ -69,7 +43,6 @@ struct quoit *quoit_create(void)
 		mem_free(server);
 		return NULL;
 	}
-	server->root = -1;
 	pthread_mutex_init(&server->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -86,39 +59,21 @@ int quoit_set(struct quoit *quoit, const char *name, const char *value)
 	if (server->started)
 		return fault_set(&server->fault, -EBUSY, "--%s cannot be changed while the server runs",
 				 name);
-	if (strcmp(name, "listen") == 0) {
-		struct listen_address address;
-		int error = listen_parse(value, &address, &server->fault);
-
-		if (error < 0)
-			return error;
-		if (server->start_failed)
-			config_cut_listen(&server->config, 0);
-		server->start_failed = false;
-	}
-	return config_set(&server->config, name, value, &server->fault);
+	if (server->start_failed && strcmp(name, "listen") == 0)
+		flag_list_remove(&server->flags, "listen");
+	server->start_failed = false;
+	return flag_list_add(&server->flags, name, value, &server->fault);
 }
 
-int quoit_option(unsigned index, struct quoit_option *ret_option)
+struct sites *server_sites(struct server *server)
 {
-	static _Thread_local struct config_option option;
-
-	if (config_option(index, &option) < 0)
-		return -ENOENT;
-	*ret_option = (struct quoit_option){ option.name, option.value, option.fallback, option.sentence };
-	return 0;
-}
-
-int server_root(struct server *server)
-{
-	int fd;
+	struct sites *sites;
 
 	pthread_mutex_lock(&server->lock);
-	fd = fcntl(server->root, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		fd = -errno;
+	sites = server->sites;
+	sites_ref(sites);
 	pthread_mutex_unlock(&server->lock);
-	return fd;
+	return sites;
 }
 
 void server_on_worker_end(struct server *server)
@@ -130,34 +85,18 @@ void server_on_worker_end(struct server *server)
 	pthread_mutex_unlock(&server->lock);
 }
 
-static int open_root(struct server *server)
+/* Make the soft limit on descriptors as high as it may be. */
+void server_raise_descriptors(void)
 {
-	const char *root = server->config.root;
-	int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct rlimit limit;
 
-	if (fd >= 0 && faccessat(fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS) < 0 && errno == EACCES) {
-		close(fd);
-		fd = -1;
-		errno = EACCES;
-	}
-	if (fd >= 0)
-		return fd;
-	switch (errno) {
-	case ENOENT:
-		return fault_set(&server->fault, -ENOENT,
-				 "the folder to serve, %s, does not exist; give another ROOT", root);
-	case ENOTDIR:
-		return fault_set(&server->fault, -ENOTDIR,
-				 "%s is not a folder; give the folder it is in as ROOT", root);
-	case EACCES:
-		return fault_set(&server->fault, -EACCES,
-				 "no permission to open %s; grant it read and search permission", root);
-	default:
-		return fault_set(&server->fault, -errno, "%s cannot be opened: %s", root, strerror(errno));
-	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Make the soft limit on descriptors as high as it may be; connections must fit into it. */
+/* Roots, cached files and connections must fit into the limit. */
 static int fit_descriptors(struct server *server)
 {
 	struct config *config = &server->config;
@@ -166,20 +105,16 @@ static int fit_descriptors(struct server *server)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-		getrlimit(RLIMIT_NOFILE, &limit);
-	}
-	/* Per worker: ring, eventfd, root, listeners; in all: standard streams, a few spare ones. */
-	reserved = config->threads * (3 + config->listen_count) + 16;
+	/* Per worker: ring, eventfd, listeners; in all: roots, twice in a reload, standard streams, helpers.
+	 */
+	reserved = config->threads * (2 + config->listen_count) + 2 * server->sites->count + 16;
 	if (limit.rlim_cur < reserved + 16)
-		return fault_set(&server->fault, -EMFILE,
-				 "the limit on open files is %llu; %llu threads need at least %llu: raise it "
-				 "(ulimit -n, "
-				 "LimitNOFILE=) or use fewer --threads",
-				 (unsigned long long)limit.rlim_cur, (unsigned long long)config->threads,
-				 (unsigned long long)reserved + 16);
+		return fault_set(
+			&server->fault, -EMFILE,
+			"the limit on open files is %llu; %llu threads and %u roots need at least %llu: "
+			"raise it (ulimit -n, LimitNOFILE=) or use fewer --threads",
+			(unsigned long long)limit.rlim_cur, (unsigned long long)config->threads,
+			server->sites->count, (unsigned long long)reserved + 16);
 	/* Half of what is left at the most for cached files, the rest for connections. */
 	if (config->files > (limit.rlim_cur - reserved) / 2)
 		config->files = (limit.rlim_cur - reserved) / 2;
@@ -227,6 +162,8 @@ static struct worker *create_worker(struct server *server, unsigned index, int c
 		return NULL;
 	}
 	worker->server = server;
+	worker->jobs = server->jobs;
+	worker->compressor = server->compressor;
 	worker->config = &server->config;
 	worker->index = index;
 	worker->cpu = cpu;
@@ -278,17 +215,21 @@ static int start_workers(struct server *server, const cpu_set_t *cpus)
 	return 0;
 }
 
-/* Back to "not started": end the workers, close what is open. */
+/* Back to "not started": end the workers and helpers, close what is open. */
 static void shut_down(struct server *server)
 {
 	for (unsigned i = 0; i < server->worker_count; i++) {
-		struct worker *worker = server->worker[i];
-
-		worker_command(worker, WORKER_STOP);
-		pthread_join(worker->thread, NULL);
-		close(worker->wake_fd);
-		mem_free(worker->accepts);
-		mem_free(worker);
+		worker_command(server->worker[i], WORKER_STOP);
+		pthread_join(server->worker[i]->thread, NULL);
+	}
+	/* A helper that did not end in time still uses its worker's outbox. */
+	if (server->jobs)
+		jobs_destroy(server->jobs);
+	server->jobs = NULL;
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		close(server->worker[i]->wake_fd);
+		mem_free(server->worker[i]->accepts);
+		mem_free(server->worker[i]);
 	}
 	mem_free(server->worker);
 	server->worker = NULL;
@@ -296,46 +237,71 @@ static void shut_down(struct server *server)
 	for (unsigned i = 0; i < server->listener_count; i++)
 		listen_close(&server->listener[i]);
 	server->listener_count = 0;
-	if (server->root >= 0)
-		close(server->root);
-	server->root = -1;
+	compress_destroy(server->compressor);
+	server->compressor = NULL;
+	if (server->sites)
+		worker_release_sites(server->sites);
+	server->sites = NULL;
 	server->running = 0;
 	server->started = false;
+}
+
+static void note_root(struct server *server)
+{
+	const char *root = server->sites->site[0]->options.root;
+
+	if (!realpath(root, server->root_text))
+		snprintf(server->root_text, sizeof(server->root_text), "%s", root);
+}
+
+/* Read the configuration; server->sites and config are set, or the fault. */
+static int read_configuration(struct server *server)
+{
+	struct problems problems = { .problem = NULL };
+	struct plan plan;
+	int error = plan_make(&server->flags, &plan, &problems);
+
+	if (error < 0) {
+		plan_fault(&problems, &server->flags, error, &server->fault);
+	} else {
+		config_deinit(&server->config);
+		server->config = plan.config;
+		server->sites = plan.sites;
+	}
+	problems_deinit(&problems);
+	return error;
 }
 
 static int prepare(struct server *server, cpu_set_t *ret_cpus)
 {
 	struct config *config = &server->config;
-	int error = config_check(config, &server->fault);
+	int error;
 
+	server_raise_descriptors();
+	error = read_configuration(server);
 	if (error < 0)
 		return error;
-	if (config->listen_count == 0) {
-		error = config_set(config, "listen", config->listen, &server->fault);
-		if (error < 0)
-			return error;
-	}
+	server->asked[0] = config->threads;
+	server->asked[1] = config->files;
+	server->asked[2] = config->connections;
 	CPU_ZERO(ret_cpus);
 	if (sched_getaffinity(0, sizeof(*ret_cpus), ret_cpus) < 0)
 		CPU_SET(0, ret_cpus);
 	if (config->threads == 0)
 		config->threads = (uint64_t)CPU_COUNT(ret_cpus);
+	note_root(server);
 	error = fit_descriptors(server);
-	if (error < 0)
-		return error;
-	server->root = open_root(server);
-	if (server->root < 0)
-		return server->root;
-	if (!realpath(config->root, server->root_text))
-		snprintf(server->root_text, sizeof(server->root_text), "%s", config->root);
+	if (error == 0 && sites_want_precompress(server->sites))
+		error = compress_create(config, &server->compressor, &server->fault);
+	if (error == 0)
+		error = jobs_create((unsigned)config->helpers, &server->jobs, &server->fault);
 	scan_init(SCAN_BEST);
-	return 0;
+	return error;
 }
 
 int quoit_start(struct quoit *quoit)
 {
 	struct server *server = server_of(quoit);
-	struct config before = server->config;
 	cpu_set_t cpus;
 	int error;
 
@@ -350,11 +316,6 @@ int quoit_start(struct quoit *quoit)
 	if (error == 0)
 		return 0;
 	shut_down(server);
-	/* What prepare() filled in for this start is not what was asked for. */
-	config_cut_listen(&server->config, before.listen_count);
-	server->config.threads = before.threads;
-	server->config.files = before.files;
-	server->config.connections = before.connections;
 	server->start_failed = true;
 	return error;
 }
@@ -387,23 +348,48 @@ static void command_all(struct server *server, unsigned command)
 		worker_command(server->worker[i], command);
 }
 
+/* What is not of a site stays as it was at the start: say so to whoever has changed it in the file. */
+static void warn_of_differences(const struct server *server, const struct plan *plan)
+{
+	struct config asked = server->config;
+	int row = -1;
+
+	asked.threads = server->asked[0];
+	asked.files = server->asked[1];
+	asked.connections = server->asked[2];
+	while ((row = config_find_difference(&asked, &plan->config, (unsigned)(row + 1))) >= 0)
+		log_warning("%s has changed in the configuration; that takes effect at the next start",
+			    config_name((unsigned)row));
+	if (!server->compressor && sites_want_precompress(plan->sites))
+		log_warning("precompress is new in the configuration; that takes effect at the next start");
+}
+
 int quoit_reload(struct quoit *quoit)
 {
 	struct server *server = server_of(quoit);
-	int root, old;
+	struct problems problems = { .problem = NULL };
+	struct sites *old;
+	struct plan plan;
+	int error;
 
 	if (!server->started)
 		return fault_set(&server->fault, -EINVAL, "the server does not run");
-	root = open_root(server);
-	if (root < 0)
-		return root;
+	error = plan_make(&server->flags, &plan, &problems);
+	if (error < 0) {
+		plan_fault(&problems, &server->flags, error, &server->fault);
+		problems_deinit(&problems);
+		return error;
+	}
+	problems_deinit(&problems);
+	warn_of_differences(server, &plan);
 	pthread_mutex_lock(&server->lock);
-	old = server->root;
-	server->root = root;
+	old = server->sites;
+	server->sites = plan.sites;
 	pthread_mutex_unlock(&server->lock);
-	close(old);
-	if (!realpath(server->config.root, server->root_text))
-		snprintf(server->root_text, sizeof(server->root_text), "%s", server->config.root);
+	plan.sites = NULL;
+	plan_deinit(&plan);
+	worker_release_sites(old);
+	note_root(server);
 	command_all(server, WORKER_RELOAD);
 	return 0;
 }
@@ -439,28 +425,6 @@ int quoit_join(struct quoit *quoit, unsigned timeout_ms)
 	return error;
 }
 
-int quoit_counter(const struct quoit *quoit, const char *name, uint64_t *ret_value)
-{
-	const struct server *server = server_of(quoit);
-	enum counter_id id = stats_find(name);
-	uint64_t sum = 0;
-
-	if (id == COUNTER_COUNT)
-		return -ENOENT;
-	for (unsigned i = 0; i < server->worker_count; i++)
-		sum += stats_read(&server->worker[i]->stats, id);
-	*ret_value = sum;
-	return 0;
-}
-
-const char *quoit_counter_name(unsigned index, const char **ret_sentence)
-{
-	if (index >= COUNTER_COUNT)
-		return NULL;
-	*ret_sentence = stats_sentence((enum counter_id)index);
-	return stats_name((enum counter_id)index);
-}
-
 const char *quoit_error(const struct quoit *quoit)
 {
 	return server_of(quoit)->fault.text;
@@ -477,5 +441,6 @@ void quoit_destroy(struct quoit *quoit)
 	pthread_cond_destroy(&server->worker_ended);
 	pthread_mutex_destroy(&server->lock);
 	config_deinit(&server->config);
+	flag_list_deinit(&server->flags);
 	mem_free(server);
 }

@@ -25,19 +25,36 @@
 #include "base/mem.h"
 #include "io/op.h"
 #include "serve/accept.h"
+#include "serve/compress.h"
 #include "serve/fetch.h"
+#include "serve/plan.h"
 #include "serve/receive.h"
 #include "serve/send.h"
 #include "serve/server.h"
+#include "serve/work.h"
 
 /* How long a stop waits for the kernel to let go of what was in flight. */
 #define STOP_MS 2000
 
 void worker_drop_asset(struct worker *worker, struct asset *asset)
 {
-	if (asset->fd >= 0)
-		ring_submit_close(worker->ring, asset->fd);
-	asset_free(asset);
+	struct asset *next;
+
+	do {
+		next = asset->next;
+		if (asset->fd >= 0)
+			ring_submit_close(worker->ring, asset->fd);
+		asset_free(asset);
+		asset = next;
+	} while (asset && asset_unref(asset));
+}
+
+void worker_release_sites(struct sites *sites)
+{
+	if (!sites_unref(sites))
+		return;
+	plan_close_roots(sites);
+	sites_destroy(sites);
 }
 
 static void drop_asset(void *context, struct asset *asset)
@@ -98,6 +115,7 @@ static void begin_stop(struct worker *worker)
 	begin_drain(worker);
 	worker->stopping = true;
 	worker->end_ms = worker->clock.monotonic_ms + STOP_MS;
+	work_cancel_all(worker);
 	for (uint32_t i = 0; i < worker->conns.touched; i++)
 		if (worker->conns.conn[i].state != CONN_FREE)
 			conn_close(worker, &worker->conns.conn[i]);
@@ -105,15 +123,19 @@ static void begin_stop(struct worker *worker)
 
 static void reload(struct worker *worker)
 {
-	int root = server_root(worker->server);
+	struct sites *sites = server_sites(worker->server);
+	struct pages pages;
 
-	if (root < 0 || fetch_set_root(worker, root) < 0) {
-		/* No descriptor or no memory: the old root is served on, and the next reload tries again. */
-		if (root >= 0)
-			close(root);
+	/* Without memory for its pages the sites of before are served on, and the next reload tries again. */
+	if (!pages_init(&pages, sites->site[0], worker->date_s)) {
+		worker_release_sites(sites);
 		return;
 	}
 	cache_clear(&worker->cache);
+	pages_deinit(&worker->pages);
+	worker->pages = pages;
+	worker_release_sites(worker->sites);
+	worker->sites = sites;
 }
 
 static void arm_wake(struct worker *worker)
@@ -130,6 +152,7 @@ static void on_wake(struct worker *worker)
 	if (read(worker->wake_fd, &count, sizeof(count)) < 0)
 		check(errno == EAGAIN);
 	arm_wake(worker);
+	work_on_wake(worker);
 	commands = atomic_exchange_explicit(&worker->commands, 0, memory_order_acquire);
 	if (commands & WORKER_RELOAD)
 		reload(worker);
@@ -221,13 +244,14 @@ static uint64_t wait_ms(struct worker *worker)
 	return until < wait ? until : wait;
 }
 
-/* Nothing is open and nothing in the kernel: neither a connection nor an accept nor a file. */
+/* Nothing is open, nothing in the kernel (neither a connection nor an accept nor a file), and no helper at
+ * work. */
 static bool is_quiet(const struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->accept_count; i++)
 		if (worker->accepts[i].armed)
 			return false;
-	return worker->conns.open == 0 && !fetch_is_busy(worker);
+	return worker->conns.open == 0 && !fetch_is_busy(worker) && !work_is_pending(&worker->outbox);
 }
 
 static bool is_over(struct worker *worker)
@@ -295,7 +319,6 @@ static int init(struct worker *worker, struct fault *fault)
 		.stats = &worker->stats,
 	};
 	uint64_t seed;
-	int error, root;
 
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		return fault_set(fault, -errno, "no random number from the kernel: %s", strerror(errno));
@@ -308,27 +331,23 @@ static int init(struct worker *worker, struct fault *fault)
 	timer_wheel_init(&worker->wheel, worker->clock.monotonic_ms);
 	worker->queued_tail = &worker->queued;
 	worker->ready_tail = &worker->ready;
-	if (!cache_init(&worker->cache, config->cache / threads, (uint32_t)(config->files / threads + 1),
+	worker->sites = server_sites(worker->server);
+	job_outbox_init(&worker->outbox, worker->wake_fd);
+	worker->compress_folder = compress_folder(worker->compressor);
+	if (worker->compressor) {
+		worker->compress_tried = mem_alloc_zeroed(WORKER_COMPRESS_TRIED, sizeof(uint64_t));
+		if (!worker->compress_tried)
+			return fault_set(fault, -ENOMEM, "no memory for a worker");
+	}
+	if (!cache_init(&worker->cache, config->memory / threads, (uint32_t)(config->files / threads + 1),
 			seed) ||
-	    !pages_init(&worker->pages, worker->date_s) ||
+	    !pages_init(&worker->pages, worker->sites->site[0], worker->date_s) ||
 	    !conn_table_init(&worker->conns, (uint32_t)((config->connections + threads - 1) / threads)))
 		return fault_set(fault, -ENOMEM,
 				 "no memory for a worker; use fewer --threads or --connections");
 	worker->cache.drop = drop_asset;
 	worker->cache.context = worker;
-	error = ring_create(&options, &worker->ring, fault);
-	if (error < 0)
-		return error;
-	root = server_root(worker->server);
-	if (root < 0)
-		return fault_set(
-			fault, root,
-			"no descriptor is free; raise the limit on open files (ulimit -n, LimitNOFILE=)");
-	if (fetch_set_root(worker, root) < 0) {
-		close(root);
-		return fault_set(fault, -ENOMEM, "no memory for a worker");
-	}
-	return 0;
+	return ring_create(&options, &worker->ring, fault);
 }
 
 /*
@@ -349,7 +368,12 @@ static void deinit(struct worker *worker)
 	ring_destroy(worker->ring);
 	pages_deinit(&worker->pages);
 	send_free_flights(worker);
+	text_deinit(&worker->joined);
+	mem_free(worker->compress_tried);
+	if (worker->sites)
+		worker_release_sites(worker->sites);
 	if (quiet) {
+		job_outbox_deinit(&worker->outbox);
 		conn_table_deinit(&worker->conns);
 		mem_unreserve(worker->cold, worker->config->turn);
 	}

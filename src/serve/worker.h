@@ -2,8 +2,9 @@
 /*
  * A worker: one thread, one ring, its own connections, cache, timers and counters.
  *
- * Workers share three things only: the configuration (constant), the commands (one word that
- * the control plane sets) and the counters (which others only read).
+ * Workers share four things only: configuration and sites (constant once published), the commands
+ * (one word that the control plane sets), the counters (which others only read), and the queue of the
+ * helper threads, which a request from the cache never comes to.
  */
 #ifndef QUOIT_SERVE_WORKER_H
 #define QUOIT_SERVE_WORKER_H
@@ -16,6 +17,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/stats.h"
+#include "base/text.h"
 #include "http/http1.h"
 #include "http/scan.h"
 #include "io/listen.h"
@@ -23,18 +25,24 @@
 #include "io/timer.h"
 #include "serve/config.h"
 #include "serve/conn.h"
+#include "serve/jobs.h"
 #include "site/cache.h"
 #include "site/pages.h"
+#include "site/site.h"
 
 /* Bits of worker->commands; each may be set again while an earlier one is carried out. */
 #define WORKER_DRAIN 1u  /* stop accepting, finish what is under way, end */
 #define WORKER_STOP 2u   /* end now */
-#define WORKER_RELOAD 4u /* take the root from server_root(), forget what is cached */
+#define WORKER_RELOAD 4u /* take the sites from server_sites(), forget what is cached */
+
+/* Files that precompress remembers to have tried: a power of two is not needed. */
+#define WORKER_COMPRESS_TRIED 4096
 
 struct server;
 struct fetch;
-struct root;
 struct flight;
+struct work;
+struct compressor;
 
 /* One address of this worker. */
 struct accept {
@@ -64,7 +72,7 @@ struct worker {
 	bool accept_paused;       /* the table is full */
 	uint64_t accept_retry_ms; /* when to try again after descriptors ran out; 0: not waiting */
 
-	struct root *root; /* the folder that names are opened in; this worker's own descriptor */
+	struct sites *sites; /* what is served; one reference */
 	struct cache cache;
 	struct pages pages;
 	struct fetch **fetches; /* by index in the tag */
@@ -72,12 +80,20 @@ struct worker {
 	uint32_t *fetch_free;
 	uint32_t fetch_free_count;
 
+	struct jobs *jobs; /* the helpers, shared by all workers */
+	struct job_outbox outbox;
+	struct work *works;            /* given away and not yet back */
+	struct compressor *compressor; /* shared by all workers; NULL: nothing is compressed */
+	int compress_folder;           /* its folder, or -1 */
+	uint64_t *compress_tried;      /* WORKER_COMPRESS_TRIED of them; NULL without compressor */
+
 	struct conn *queued; /* have output for this turn's flush, in order */
 	struct conn **queued_tail;
 	struct conn *flying; /* their quiet sends were submitted, and settle after the wait */
 	struct conn *ready;  /* their turn goes on after this one */
 	struct conn **ready_tail;
 	struct flight *flights; /* free ones */
+	struct text joined;     /* fields of a request that came in several lines */
 	uint8_t *cold;          /* where cold file pages are read to, and forgotten */
 
 	bool draining;   /* accepts no more, keeps no connection alive */
@@ -102,10 +118,13 @@ int worker_start(struct worker *worker);
 /* Any thread. */
 void worker_command(struct worker *worker, unsigned command);
 
+/* One reference less; the last one closes the roots. Any thread. */
+void worker_release_sites(struct sites *sites);
+
 /* A connection slot became free. */
 void worker_on_slot_free(struct worker *worker);
 
-/* An asset lost its last reference. */
+/* An asset lost its last reference: it goes, and what hangs on its chain with it. */
 void worker_drop_asset(struct worker *worker, struct asset *asset);
 
 /* The connection's current state must be left within this time. */

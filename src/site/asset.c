@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compiles responses: the heads of a file, of a redirect, of an error page.
+ * Compiles responses: a list of fields, changed by the site's rules, written as heads.
  *
- * Called on a cache miss and at start, never on a hit. Heads are written once into scratch to
- * learn their size, then into the one block that the asset is. The entity tag is made of the
- * modification time and the size and of nothing that differs between two machines with the
- * same files.
+ * Called on a cache miss and at start, never on a hit. Heads are written twice, first to learn their
+ * size, then into the one block that the asset is. The entity tag is made of the modification time
+ * and the size and of nothing that differs between two machines with the same files. The one hard
+ * thing is that rules come last and may set or remove what the answer depends on (entity tag, type,
+ * Last-Modified): so the validators are read back from the finished head.
  */
 #include "site/asset.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "http/head.h"
+#include "site/site.h"
 
-/* The longest head compiled here: fixed lines below 400 bytes plus a Location. */
-#define HEAD_SIZE_MAX 26624
-#define PAGE_SIZE_MAX 26624
+/* Values that no slice of the caller's holds. */
+struct values {
+	char length[24];
+	char type[256];
+	char tag[ASSET_TAG_SIZE + 256];
+	uint8_t modified[DATE_SIZE];
+};
 
 bool version_equal(const struct version *a, const struct version *b)
 {
@@ -27,160 +32,274 @@ bool version_equal(const struct version *a, const struct version *b)
 	       a->modified_ns == b->modified_ns && a->changed_ns == b->changed_ns;
 }
 
-static void head_place(struct asset_head *place, uint8_t *at, const struct head *head)
+size_t asset_tag(const struct version *version, enum coding coding, char out[ASSET_TAG_SIZE])
 {
-	memcpy(at, head->base, head->size);
-	place->base = at;
-	place->size = head->size;
-	place->connection_offset = head->connection_offset;
-	place->date_offset = head->date_offset;
+	struct bytes token = coding_token(coding);
+	bool is_plain = coding == CODING_IDENTITY;
+
+	return (size_t)snprintf(out, ASSET_TAG_SIZE, "\"%" PRIx64 "-%" PRIx64 "%s%.*s\"",
+				(uint64_t)version->modified_ns, version->size, is_plain ? "" : "-",
+				is_plain ? 0 : (int)token.size, token.base);
 }
 
-/* An asset whose block has room for its parts; the ready head is in place, the body directly behind it. */
-static struct asset *create(const struct head *ready, uint64_t body_size, const struct head *not_modified)
+/* RFC 9110 8.8.2.1: Last-Modified must not be later than Date, whatever the file says. */
+static int64_t modified_s(const struct asset_spec *spec, int64_t now)
 {
-	size_t memory =
-		sizeof(struct asset) + ready->size + body_size + (not_modified ? not_modified->size : 0);
-	struct asset *asset = mem_alloc(memory);
+	const struct version *version = spec->dated ? spec->dated : spec->version;
+	int64_t modified = version->modified_ns / 1000000000 - (version->modified_ns % 1000000000 < 0);
 
-	if (!asset)
-		return NULL;
+	return modified < now ? modified : now;
+}
+
+/* Content-Type with its charset, as long as it is of a sane length. */
+static struct bytes type_value(const struct asset_spec *spec, struct values *values)
+{
+	struct bytes type = spec->type.type, charset = spec->site->charset;
+	int size;
+
+	if (!spec->type.is_text || charset.size == 0)
+		return type;
+	size = snprintf(values->type, sizeof(values->type), "%.*s; charset=%.*s", (int)type.size, type.base,
+			(int)charset.size, charset.base);
+	return size < (int)sizeof(values->type) ? bytes_make(values->type, (size_t)size) : type;
+}
+
+static void add_vary(struct fields *fields, unsigned vary)
+{
+	if (vary & VARY_ENCODING)
+		fields_add(fields, BYTES("Vary"), BYTES("Accept-Encoding"));
+	if (vary & VARY_LANGUAGE)
+		fields_add(fields, BYTES("Vary"), BYTES("Accept-Language"));
+	if (vary & VARY_ACCEPT)
+		fields_add(fields, BYTES("Vary"), BYTES("Accept"));
+	if (vary & VARY_MODE)
+		fields_add(fields, BYTES("Vary"), BYTES("Sec-Fetch-Mode"));
+}
+
+static void add_if(struct fields *fields, struct bytes name, struct bytes value)
+{
+	if (value.size > 0)
+		fields_add(fields, name, value);
+}
+
+/* Content-Language of a page that was chosen by language, or could have been another. */
+static struct bytes language_value(const struct asset_spec *spec)
+{
+	return spec->language < spec->site->language_count ? spec->site->languages[spec->language]
+							   : bytes_make(NULL, 0);
+}
+
+static void add_validators(const struct asset_spec *spec, int64_t now, struct values *values,
+			   struct fields *fields)
+{
+	if (!spec->version)
+		return;
+	/* Who makes tags of the content says that times lie. */
+	if (spec->site->options.etag != ETAG_CONTENT) {
+		date_format(modified_s(spec, now), values->modified);
+		fields_add(fields, BYTES("Last-Modified"), bytes_make(values->modified, DATE_SIZE));
+	}
+	add_if(fields, BYTES("ETag"), spec->tag);
+	if (spec->status == 200)
+		fields_add(fields, BYTES("Accept-Ranges"), BYTES("bytes"));
+}
+
+/* A tag that a rule sets is that of the file; each coding of it needs one of its own (RFC 9110 8.8.3.3). */
+static void distinguish_tag(const struct asset_spec *spec, struct values *values, struct fields *fields)
+{
+	struct response_field *field = fields_find(fields, BYTES("ETag"));
+	struct bytes token = coding_token(spec->coding);
+	int size;
+
+	if (!field || spec->coding == CODING_IDENTITY || bytes_equal(field->value, spec->tag))
+		return;
+	size = snprintf(values->tag, sizeof(values->tag), "%.*s-%.*s\"", (int)field->value.size - 1,
+			field->value.base, (int)token.size, token.base);
+	if (size < (int)sizeof(values->tag))
+		field->value = bytes_make(values->tag, (size_t)size);
+	else
+		fields_remove(fields, BYTES("ETag"));
+}
+
+/* What a status asks for, whether a file or a built-in page goes with it (RFC 9110 9.3.7, 15.5.6, 15.6.4). */
+static void add_for_status(struct fields *fields, unsigned status)
+{
+	if (status == 204 || status == 405)
+		fields_add(fields, BYTES("Allow"), BYTES(ASSET_ALLOW));
+	if (status == 503)
+		fields_add(fields, BYTES("Retry-After"), BYTES("1"));
+}
+
+static void begin_fields(const struct asset_spec *spec, int64_t now, struct values *values,
+			 struct fields *fields)
+{
+	fields_init(fields);
+	fields_add(fields, BYTES("Server"), BYTES("quoit"));
+	fields_add(fields, BYTES("Date"), BYTES("")); /* written by head_date() */
+	if (spec->type.type.size > 0) {
+		int size = snprintf(values->length, sizeof(values->length), "%" PRIu64, spec->size);
+
+		fields_add(fields, BYTES("Content-Type"), type_value(spec, values));
+		fields_add(fields, BYTES("Content-Length"), bytes_make(values->length, (size_t)size));
+	}
+	add_validators(spec, now, values, fields);
+	if (spec->coding != CODING_IDENTITY)
+		fields_add(fields, BYTES("Content-Encoding"), coding_token(spec->coding));
+	add_if(fields, BYTES("Content-Language"), language_value(spec));
+	add_vary(fields, spec->vary);
+	add_if(fields, BYTES("Location"), spec->location);
+	add_for_status(fields, spec->status);
+	fields_add(fields, BYTES("Connection"), BYTES("")); /* written by head_connection() */
+}
+
+/*
+ * What belongs to the content has no place in a 304 (RFC 9110 15.4.5). Without a tag the date stays: by a
+ * validator a cache finds what it has to refresh (RFC 9111 4.3.4).
+ */
+static void keep_for_not_modified(struct fields *fields)
+{
+	static const char *const content[] = { "Content-Type",     "Content-Length", "Content-Encoding",
+					       "Content-Language", "Accept-Ranges",  "Content-Disposition" };
+
+	for (size_t i = 0; i < sizeof(content) / sizeof(content[0]); i++)
+		fields_remove(fields, bytes_string(content[i]));
+	if (fields_find(fields, BYTES("ETag")))
+		fields_remove(fields, BYTES("Last-Modified"));
+}
+
+/*
+ * Connection stands last unless the site orders it elsewhere: what rules have added goes before it, but it
+ * has its place in the list before they come, so that it is there however much they add.
+ */
+static void finish_fields(const struct asset_spec *spec, unsigned status, struct values *values,
+			  struct fields *fields)
+{
+	struct served served = { .status = status, .path = spec->path, .type = spec->type.type };
+
+	trace_line(spec->trace, "status %u", status);
+	site_apply_rules(spec->site, &served, spec->is_fallback, fields, spec->trace);
+	distinguish_tag(spec, values, fields);
+	if (status == 304)
+		keep_for_not_modified(fields);
+	fields_remove(fields, BYTES("Connection"));
+	fields_add(fields, BYTES("Connection"), BYTES(""));
+	fields_order(fields, spec->site->order, spec->site->order_count);
+}
+
+static void write_head(struct head *head, void *base, size_t capacity, unsigned status,
+		       const struct fields *fields, int64_t now)
+{
+	head_begin(head, base, capacity, status);
+	for (unsigned i = 0; i < fields->count; i++) {
+		const struct response_field *field = &fields->field[i];
+
+		if (bytes_equal_nocase(field->name, BYTES("Date")))
+			head_date(head, now);
+		else if (bytes_equal_nocase(field->name, BYTES("Connection")))
+			head_connection(head, true);
+		else
+			head_field(head, field->name, field->value);
+	}
+	head_end(head);
+}
+
+static void place_head(struct asset_head *place, uint8_t *at, unsigned status, const struct fields *fields,
+		       int64_t now, size_t size)
+{
+	struct head head;
+
+	write_head(&head, at, size, status, fields, now);
+	check(head.size == size);
+	*place = (struct asset_head){ at, head.size, head.connection_offset, head.date_offset };
+}
+
+/* The value of a field in the finished ready head; size 0 when it is not there. */
+static struct bytes value_in_head(const struct asset *asset, struct fields *fields, struct bytes name)
+{
+	const struct response_field *field = fields_find(fields, name);
+	const uint8_t *at = asset->ready.base, *end = at + asset->ready.size;
+
+	if (!field)
+		return bytes_make(NULL, 0);
+	for (; at < end; at = (const uint8_t *)memchr(at, '\n', (size_t)(end - at)) + 1)
+		if (bytes_starts_with(bytes_make(at, (size_t)(end - at)), field->name) &&
+		    at[field->name.size] == ':')
+			return bytes_make(at + field->name.size + 2, field->value.size);
+	check(!"a field that was not written");
+	return bytes_make(NULL, 0);
+}
+
+static void read_back(struct asset *asset, const struct asset_spec *spec, struct fields *fields, int64_t now)
+{
+	asset->type = value_in_head(asset, fields, BYTES("Content-Type"));
+	asset->validators.etag = value_in_head(asset, fields, BYTES("ETag"));
+	asset->validators.modified = VALIDATOR_NO_DATE;
+	if (spec->version && fields_find(fields, BYTES("Last-Modified")))
+		asset->validators.modified = modified_s(spec, now);
+}
+
+static void init(struct asset *asset, const struct asset_spec *spec, int64_t now)
+{
 	memset(asset, 0, sizeof(*asset));
 	asset->refs = 1;
+	asset->status = (uint16_t)spec->status;
+	asset->kind = (uint8_t)spec->kind;
+	asset->coding = (uint8_t)spec->coding;
+	asset->language = (uint8_t)spec->language;
+	asset->vary = (uint8_t)spec->vary;
 	asset->fd = -1;
-	asset->memory = memory;
-	head_place(&asset->ready, asset->block, ready);
-	if (not_modified)
-		head_place(&asset->not_modified, asset->block + ready->size + body_size, not_modified);
-	return asset;
+	asset->size = spec->size;
+	asset->date = now;
+	if (spec->version)
+		asset->version = *spec->version;
 }
 
-struct asset *asset_create_file(const struct version *version, struct bytes type, bool in_memory, int64_t now)
+static struct bytes place_bytes(uint8_t *at, struct bytes part)
 {
-	uint8_t ready_text[1024], not_modified_text[512];
-	struct head ready, not_modified;
+	if (part.size > 0)
+		memcpy(at, part.base, part.size);
+	return bytes_make(at, part.size);
+}
+
+struct asset *asset_create(const struct asset_spec *spec, int64_t now)
+{
+	struct values values[2];
+	struct fields ready, not_modified;
+	struct head size_ready, size_not_modified = { .size = 0 };
+	struct bytes hints = bytes_make(NULL, 0);
+	bool has_304 = spec->kind == ASSET_FILE && spec->status == 200;
+	uint64_t body = spec->in_memory ? spec->size : 0;
 	struct asset *asset;
-	int64_t modified = version->modified_ns / 1000000000 - (version->modified_ns % 1000000000 < 0);
-	char etag[ASSET_ETAG_MAX];
-	int etag_size = snprintf(etag, sizeof(etag), "\"%" PRIx64 "-%" PRIx64 "\"",
-				 (uint64_t)version->modified_ns, version->size);
-	struct bytes tag = bytes_make(etag, (size_t)etag_size);
+	size_t memory;
+	uint8_t *at;
 
-	/* RFC 9110 8.8.2.1: Last-Modified must not be later than Date, whatever the file says. */
-	if (modified > now)
-		modified = now;
-	head_begin(&ready, ready_text, sizeof(ready_text), 200, now);
-	head_field(&ready, BYTES("Content-Type"), type);
-	head_field_number(&ready, BYTES("Content-Length"), version->size);
-	head_field_date(&ready, BYTES("Last-Modified"), modified);
-	head_field(&ready, BYTES("ETag"), tag);
-	head_field(&ready, BYTES("Accept-Ranges"), BYTES("bytes"));
-	check(head_end(&ready, true));
-
-	head_begin(&not_modified, not_modified_text, sizeof(not_modified_text), 304, now);
-	head_field(&not_modified, BYTES("ETag"), tag);
-	check(head_end(&not_modified, true));
-
-	asset = create(&ready, in_memory ? version->size : 0, &not_modified);
+	begin_fields(spec, now, &values[0], &ready);
+	finish_fields(spec, spec->status, &values[0], &ready);
+	write_head(&size_ready, NULL, 0, spec->status, &ready, now);
+	if (has_304) {
+		begin_fields(spec, now, &values[1], &not_modified);
+		finish_fields(spec, 304, &values[1], &not_modified);
+		write_head(&size_not_modified, NULL, 0, 304, &not_modified, now);
+		hints = site_hints(spec->site, spec->path);
+	}
+	memory = sizeof(*asset) + size_ready.size + body + size_not_modified.size + hints.size +
+		 spec->path.size;
+	asset = mem_alloc(memory);
 	if (!asset)
 		return NULL;
-	asset->status = 200;
-	asset->is_file = true;
-	asset->size = version->size;
-	asset->body = in_memory ? asset->block + ready.size : NULL;
-	asset->date = now;
-	asset->type = type;
-	asset->version = *version;
-	memcpy(asset->etag_text, etag, tag.size);
-	asset->validators.etag = bytes_make(asset->etag_text, tag.size);
-	asset->validators.modified = modified;
+	init(asset, spec, now);
+	asset->memory = memory;
+	place_head(&asset->ready, asset->block, spec->status, &ready, now, size_ready.size);
+	asset->body = spec->in_memory ? asset->block + size_ready.size : NULL;
+	if (has_304)
+		place_head(&asset->not_modified, asset->block + size_ready.size + body, 304, &not_modified,
+			   now, size_not_modified.size);
+	at = asset->block + size_ready.size + body + size_not_modified.size;
+	asset->hints = place_bytes(at, hints);
+	asset->path = place_bytes(at + hints.size, spec->path);
+	asset->lacks_fields = ready.overflowed;
+	read_back(asset, spec, &ready, now);
 	return asset;
-}
-
-/* A path is percent-encoded already (http/target.h); of what HTML gives a meaning only "&" is left in it. */
-static size_t escape(struct bytes location, char *out)
-{
-	size_t size = 0;
-
-	for (size_t i = 0; i < location.size; i++) {
-		out[size++] = (char)location.base[i];
-		if (location.base[i] == '&') {
-			memcpy(out + size, "amp;", 4);
-			size += 4;
-		}
-	}
-	return size;
-}
-
-/* The small HTML body of an error page or redirect; 0 when a location is too long for it. */
-static size_t write_page(unsigned status, struct bytes location, char *out, size_t capacity)
-{
-	struct bytes reason = status_reason(status);
-	int size =
-		snprintf(out, capacity,
-			 "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>%u %.*s</title>\n"
-			 "<h1>%u %.*s</h1>\n",
-			 status, (int)reason.size, reason.base, status, (int)reason.size, reason.base);
-	size_t at = (size_t)size;
-
-	check(size > 0 && at + 64 < capacity);
-	if (location.size > 0) {
-		if (at + 5 * location.size + 64 > capacity)
-			return 0;
-		at += (size_t)sprintf(out + at, "<p>It is <a href=\"");
-		at += escape(location, out + at);
-		at += (size_t)sprintf(out + at, "\">here</a>.</p>\n");
-	}
-	return at + (size_t)sprintf(out + at, "</html>\n");
-}
-
-/* A page: its own status, the extra fields, and a small HTML body unless the status forbids one. */
-static struct asset *create_page(unsigned status, struct bytes location, struct bytes extra, int64_t now)
-{
-	char *scratch = mem_alloc(HEAD_SIZE_MAX + PAGE_SIZE_MAX);
-	char *text = scratch + HEAD_SIZE_MAX;
-	struct asset *asset = NULL;
-	struct head head;
-	size_t size = 0;
-
-	if (!scratch)
-		return NULL;
-	if (status != 204)
-		size = write_page(status, location, text, PAGE_SIZE_MAX);
-	head_begin(&head, scratch, HEAD_SIZE_MAX, status, now);
-	if (status != 204) {
-		head_field(&head, BYTES("Content-Type"), BYTES("text/html; charset=utf-8"));
-		head_field_number(&head, BYTES("Content-Length"), size);
-	}
-	if (location.size > 0)
-		head_field(&head, BYTES("Location"), location);
-	if (extra.size > 0) {
-		check(head.size + extra.size <= HEAD_SIZE_MAX);
-		memcpy(head.base + head.size, extra.base, extra.size);
-		head.size += (uint32_t)extra.size;
-	}
-	if (head_end(&head, true))
-		asset = create(&head, size, NULL);
-	if (asset) {
-		asset->status = (uint16_t)status;
-		asset->size = size;
-		asset->body = asset->block + head.size;
-		asset->date = now;
-		asset->type = BYTES("text/html; charset=utf-8");
-		memcpy(asset->body, text, size);
-	}
-	mem_free(scratch);
-	return asset;
-}
-
-struct asset *asset_create_redirect(struct bytes location, int64_t now)
-{
-	return create_page(301, location, bytes_make(NULL, 0), now);
-}
-
-struct asset *asset_create_page(unsigned status, struct bytes extra, int64_t now)
-{
-	return create_page(status, bytes_make(NULL, 0), extra, now);
 }
 
 void asset_free(struct asset *asset)

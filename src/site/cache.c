@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "site/site.h"
 
 #define BUCKETS_FIRST 1024
 
@@ -29,17 +30,31 @@ bool cache_init(struct cache *cache, size_t memory_max, uint32_t files_max, uint
 	return true;
 }
 
-static void account(struct cache *cache, const struct asset *asset, bool add)
+/* Pages that many entries share are counted by none of them. */
+static void count(struct entry *entry)
 {
-	if (!asset || !(asset->is_file || asset->status == 301))
-		return; /* pages are shared and counted nowhere */
-	if (add) {
-		cache->memory += asset->memory;
-		cache->files += asset->fd >= 0;
-	} else {
-		cache->memory -= asset->memory;
-		cache->files -= asset->fd >= 0;
+	entry->counted_memory = 0;
+	entry->counted_files = 0;
+	for (const struct asset *asset = entry->asset; asset; asset = asset->next) {
+		if (asset->is_shared)
+			continue;
+		entry->counted_memory += asset->memory;
+		entry->counted_files += asset->fd >= 0;
 	}
+}
+
+static void uncount(struct cache *cache, const struct entry *entry)
+{
+	cache->memory -= entry->counted_memory;
+	cache->files -= entry->counted_files;
+}
+
+void cache_recount(struct cache *cache, struct entry *entry)
+{
+	uncount(cache, entry);
+	count(entry);
+	cache->memory += entry->counted_memory;
+	cache->files += entry->counted_files;
 }
 
 static void release_asset(struct cache *cache, struct entry *entry)
@@ -47,7 +62,6 @@ static void release_asset(struct cache *cache, struct entry *entry)
 	struct asset *asset = entry->asset;
 
 	entry->asset = NULL;
-	account(cache, asset, false);
 	if (asset && asset_unref(asset))
 		cache->drop(cache->context, asset);
 }
@@ -69,6 +83,7 @@ void cache_remove(struct cache *cache, struct entry *entry)
 	cache->order[entry->place] = cache->order[--cache->count];
 	cache->order[entry->place]->place = entry->place;
 	cache->memory -= entry_memory(entry);
+	uncount(cache, entry);
 	release_asset(cache, entry);
 	mem_free(entry);
 }
@@ -82,13 +97,28 @@ void cache_deinit(struct cache *cache)
 	memset(cache, 0, sizeof(*cache));
 }
 
-struct entry *cache_find(struct cache *cache, struct bytes path)
+/* Inlined where it is looked up, so that the hash of a short path is a few dozen instructions. */
+static inline __attribute__((always_inline)) uint64_t hash_of(const struct cache *cache,
+							      const struct cache_key *key)
 {
-	uint64_t hash = XXH3_64bits_withSeed(path.base, path.size, cache->seed);
+	uint64_t place = (uint64_t)key->site->number << 16 | key->kind;
+
+	return XXH3_64bits_withSeed(key->path.base, key->path.size, cache->seed ^ place);
+}
+
+uint64_t cache_stable_hash(const struct site *site, struct bytes path)
+{
+	return XXH3_64bits_withSeed(path.base, path.size, site->number);
+}
+
+struct entry *cache_find(struct cache *cache, const struct cache_key *key)
+{
+	uint64_t hash = hash_of(cache, key);
 	struct entry *entry = cache->bucket[hash & (cache->bucket_count - 1)];
 
 	for (; entry; entry = entry->next) {
-		if (entry->hash == hash && bytes_equal(path, bytes_make(entry->path, entry->path_size))) {
+		if (entry->hash == hash && entry->site == key->site && entry->kind == key->kind &&
+		    bytes_equal(key->path, bytes_make(entry->path, entry->path_size))) {
 			entry->used = true;
 			return entry;
 		}
@@ -127,8 +157,9 @@ static void grow_buckets(struct cache *cache)
 	cache->bucket_count = count;
 }
 
-struct entry *cache_add(struct cache *cache, struct bytes path)
+struct entry *cache_add(struct cache *cache, const struct cache_key *key)
 {
+	struct bytes path = key->path;
 	struct entry *entry;
 	struct entry **link;
 
@@ -140,10 +171,13 @@ struct entry *cache_add(struct cache *cache, struct bytes path)
 	if (!entry)
 		return NULL;
 	memset(entry, 0, sizeof(*entry));
-	memcpy(entry->path, path.base, path.size);
+	if (path.size > 0)
+		memcpy(entry->path, path.base, path.size);
 	entry->path[path.size] = 0;
 	entry->path_size = (uint32_t)path.size;
-	entry->hash = XXH3_64bits_withSeed(path.base, path.size, cache->seed);
+	entry->site = key->site;
+	entry->kind = key->kind;
+	entry->hash = hash_of(cache, key);
 	entry->used = true;
 	link = &cache->bucket[entry->hash & (cache->bucket_count - 1)];
 	entry->next = *link;
@@ -158,7 +192,7 @@ void cache_set_asset(struct cache *cache, struct entry *entry, struct asset *ass
 {
 	release_asset(cache, entry);
 	entry->asset = asset;
-	account(cache, asset, true);
+	cache_recount(cache, entry);
 }
 
 unsigned cache_trim(struct cache *cache, const struct entry *keep)

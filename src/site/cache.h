@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The name cache of one worker: normalised path -> asset.
+ * The name cache of one worker: site, purpose and normalised path -> asset.
  *
  * A hit is one hash and one comparison. Also "there is no such file" is an entry (its asset is
  * the 404 page). Entries are dropped by second chance (a clock hand) to stay within a budget
@@ -18,12 +18,23 @@
 #include "base/bytes.h"
 #include "site/asset.h"
 
+/* What a name is looked up for: the same path may be a page, the fallback and an error page. */
+struct cache_key {
+	const struct site *site;
+	unsigned kind; /* enum resolve_kind, or a status (site/resolve.h) */
+	struct bytes path;
+};
+
 struct entry {
 	struct entry *next; /* same bucket */
 	uint64_t hash;
-	struct asset *asset; /* one reference; NULL until first resolved */
-	uint64_t checked_ms; /* monotonic: when the file system was asked last */
-	uint32_t place;      /* in cache->order */
+	const struct site *site;
+	unsigned kind;
+	struct asset *asset;   /* one reference; NULL until first resolved */
+	uint64_t checked_ms;   /* monotonic: when the file system was asked last */
+	size_t counted_memory; /* of the asset's chain, in cache->memory */
+	uint32_t counted_files;
+	uint32_t place; /* in cache->order */
 	uint32_t path_size;
 	bool used;            /* since the hand came by */
 	bool resolving;       /* a fetch is under way */
@@ -44,7 +55,7 @@ struct cache {
 	size_t memory_max;
 	uint32_t files; /* assets with an open descriptor */
 	uint32_t files_max;
-	/* An asset lost its last reference: close its descriptor, free it. */
+	/* An asset lost its last reference: close its descriptor, release its chain, free it. */
 	void (*drop)(void *context, struct asset *asset);
 	void *context;
 };
@@ -54,14 +65,20 @@ bool cache_init(struct cache *cache, size_t memory_max, uint32_t files_max, uint
 /* Drops everything; no entry may be resolving. */
 void cache_deinit(struct cache *cache);
 
-/* The entry of this path, or NULL. */
-struct entry *cache_find(struct cache *cache, struct bytes path);
+/* Tells names apart for as long as the process runs, in every worker alike. Not for what strangers choose. */
+uint64_t cache_stable_hash(const struct site *site, struct bytes path);
 
-/* A new entry without an asset. The path must not be there yet. NULL: no memory. */
-struct entry *cache_add(struct cache *cache, struct bytes path);
+/* The entry of this key, or NULL. */
+struct entry *cache_find(struct cache *cache, const struct cache_key *key);
+
+/* A new entry without an asset. The key must not be there yet. NULL: no memory. */
+struct entry *cache_add(struct cache *cache, const struct cache_key *key);
 
 /* Give the entry a new asset (takes over the caller's reference) and drop the old one. */
 void cache_set_asset(struct cache *cache, struct entry *entry, struct asset *asset);
+
+/* The chain of the entry's asset has grown: count it anew. */
+void cache_recount(struct cache *cache, struct entry *entry);
 
 /* Forget an entry that nobody waits for. */
 void cache_remove(struct cache *cache, struct entry *entry);

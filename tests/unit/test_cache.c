@@ -1,140 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * site/cache: a name is found until it is dropped, the budgets hold, and every asset is
- * dropped once, when its last reference goes.
+ * site/cache: a name is found until it is dropped, and every asset is dropped once, when its last
+ * reference goes.
  *
- * Assets here are real ones whose descriptors are only numbers: nothing opens or closes them,
- * the drop callback counts and frees. Names end at a page without access.
+ * What cache_fixture.h makes; the budgets have test_cache_budget.c to themselves.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
+#include "cache_fixture.h"
+#include "scarce_mem.h"
 
-#include "guard.h"
-#include "site/cache.h"
-
-#define ROOM 4096
-#define NO_LIMIT SIZE_MAX
-#define SEED UINT64_C(0x9e3779b97f4a7c15)
-
-static uint8_t *name_end; /* the end of a guarded region */
-static struct cache cache;
-static unsigned drops;       /* calls of the callback */
-static uint64_t drops_inode; /* of the last asset dropped */
-static uint64_t random_state;
-
-static int set_up(void **state)
+static const struct cache_key *named(const uint8_t *name, size_t size)
 {
-	static const uint8_t zeros[ROOM];
+	static struct cache_key key;
 
-	(void)state;
-	name_end = guard_copy(zeros, ROOM) + ROOM;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	guard_release(name_end - ROOM, ROOM);
-	return 0;
-}
-
-static void count_drop(void *context, struct asset *asset)
-{
-	assert_ptr_equal(context, &drops);
-	assert_int_equal(asset->refs, 0);
-	drops++;
-	drops_inode = asset->version.inode;
-	asset_free(asset);
-}
-
-static void begin(size_t memory_max, uint32_t files_max)
-{
-	assert_true(cache_init(&cache, memory_max, files_max, SEED));
-	cache.drop = count_drop;
-	cache.context = &drops;
-	drops = 0;
-	random_state = 88172645463325252u;
-}
-
-static uint32_t random_below(uint32_t limit)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)(random_state >> 16) % limit;
-}
-
-static struct bytes guarded(struct bytes name)
-{
-	assert_true(name.size <= ROOM);
-	memcpy(name_end - name.size, name.base, name.size);
-	return bytes_make(name_end - name.size, name.size);
-}
-
-static struct bytes numbered(unsigned number)
-{
-	char text[32];
-	int size = snprintf(text, sizeof(text), "/folder/%u.html", number);
-
-	return guarded(bytes_make(text, (size_t)size));
-}
-
-/* A file of `size` bytes; with an `fd` it is served from there, else its body is in memory. */
-static struct asset *make_file(uint64_t inode, uint64_t size, int fd)
-{
-	struct version version = { .inode = inode, .size = size };
-	struct asset *asset = asset_create_file(&version, BYTES("text/plain"), fd < 0, 0);
-
-	assert_non_null(asset);
-	asset->fd = fd;
-	if (asset->body)
-		memset(asset->body, 'x', size);
-	return asset;
-}
-
-static struct entry *add(unsigned number, struct asset *asset)
-{
-	struct entry *entry = cache_add(&cache, numbered(number));
-
-	assert_non_null(entry);
-	assert_null(entry->asset);
-	if (asset)
-		cache_set_asset(&cache, entry, asset);
-	return entry;
-}
-
-static bool has(unsigned number)
-{
-	for (uint32_t i = 0; i < cache.count; i++) /* unlike cache_find(), this is no use of it */
-		if (bytes_equal(numbered(number),
-				bytes_make(cache.order[i]->path, cache.order[i]->path_size)))
-			return true;
-	return false;
-}
-
-/* What the contract says that memory and files are. */
-static void assert_accounts(void)
-{
-	size_t memory = 0;
-	uint32_t files = 0;
-
-	for (uint32_t i = 0; i < cache.count; i++) {
-		struct entry *entry = cache.order[i];
-
-		assert_int_equal(entry->place, i);
-		assert_int_equal(entry->path[entry->path_size], 0);
-		memory += sizeof(*entry) + entry->path_size + 1;
-		if (entry->asset && (entry->asset->is_file || entry->asset->status == 301)) {
-			memory += entry->asset->memory;
-			files += entry->asset->fd >= 0;
-		}
-	}
-	assert_int_equal(cache.memory, memory);
-	assert_int_equal(cache.files, files);
+	key = guarded(bytes_make(name, size));
+	return &key;
 }
 
 /* One byte more, less or other is another name. The hash reads in wide steps, and not beyond the end. */
@@ -147,20 +26,82 @@ static void a_name_is_found_by_exactly_its_bytes(void **state)
 	for (size_t i = 0; i < sizeof(name); i++)
 		name[i] = (uint8_t)('!' + i % 90);
 	for (size_t size = 1; size < sizeof(name); size++) {
-		struct entry *entry = cache_add(&cache, guarded(bytes_make(name, size)));
+		struct entry *entry = cache_add(&cache, named(name, size));
 
 		assert_int_equal(entry->path_size, size);
 		assert_memory_equal(entry->path, name, size);
-		assert_ptr_equal(cache_find(&cache, guarded(bytes_make(name, size))), entry);
-		assert_null(cache_find(&cache, guarded(bytes_make(name, size + 1))));
+		assert_ptr_equal(cache_find(&cache, named(name, size)), entry);
+		assert_null(cache_find(&cache, named(name, size + 1)));
 		name[size - 1] ^= 0x80;
-		assert_null(cache_find(&cache, guarded(bytes_make(name, size))));
+		assert_null(cache_find(&cache, named(name, size)));
 		name[size - 1] ^= 0x80;
 		/* As if another name had the same hash. */
 		entry->path[0] ^= 0x80;
-		assert_null(cache_find(&cache, guarded(bytes_make(name, size))));
+		assert_null(cache_find(&cache, named(name, size)));
 		entry->path[0] ^= 0x80;
 	}
+	assert_accounts();
+	cache_deinit(&cache);
+}
+
+/* The same path may be asked for, be an error page, and the fallback, of each of the hosts. */
+static void a_name_is_found_by_site_and_purpose_too(void **state)
+{
+	static const unsigned kinds[] = { RESOLVE_PATH, RESOLVE_FALLBACK, RESOLVE_PAGE, 404, 503 };
+	struct site *sites[] = { site, other_site };
+	struct entry *entries[2][FIXTURE_COUNT(kinds)];
+	struct cache_key key = *numbered(1);
+
+	(void)state;
+	begin(NO_LIMIT, 10);
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned k = 0; k < FIXTURE_COUNT(kinds); k++) {
+			key.site = sites[i];
+			key.kind = kinds[k];
+			assert_null(cache_find(&cache, &key));
+			entries[i][k] = cache_add(&cache, &key);
+			assert_non_null(entries[i][k]);
+			assert_ptr_equal(entries[i][k]->site, sites[i]);
+			assert_int_equal(entries[i][k]->kind, kinds[k]);
+		}
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned k = 0; k < FIXTURE_COUNT(kinds); k++) {
+			key.site = sites[i];
+			key.kind = kinds[k];
+			assert_ptr_equal(cache_find(&cache, &key), entries[i][k]);
+		}
+	}
+	assert_accounts();
+	cache_deinit(&cache);
+}
+
+/* After a reload the site of the same number is another one, with another root. */
+static void a_site_that_took_the_number_of_another_finds_nothing_of_it(void **state)
+{
+	struct cache_key key = *numbered(1);
+
+	(void)state;
+	begin(NO_LIMIT, 10);
+	other_site->number = site->number;
+	assert_non_null(cache_add(&cache, &key));
+	key.site = other_site;
+	assert_null(cache_find(&cache, &key));
+	other_site->number = 1;
+	cache_deinit(&cache);
+}
+
+/* The empty path has no bytes to point at. */
+static void a_name_of_no_bytes_is_a_name(void **state)
+{
+	struct cache_key key = { site, RESOLVE_PATH, bytes_make(NULL, 0) };
+	struct entry *entry;
+
+	(void)state;
+	begin(NO_LIMIT, 10);
+	assert_null(cache_find(&cache, &key));
+	entry = cache_add(&cache, &key);
+	assert_ptr_equal(cache_find(&cache, &key), entry);
 	assert_accounts();
 	cache_deinit(&cache);
 }
@@ -249,145 +190,6 @@ static void an_entry_may_be_given_the_asset_it_has(void **state)
 	assert_int_equal(drops, 1);
 }
 
-/* One 404 page stands behind every name that is not there: it takes no memory of the cache. */
-static void a_shared_page_counts_nowhere(void **state)
-{
-	struct asset *page = asset_create_page(404, BYTES(""), 0);
-	struct asset *redirect = asset_create_redirect(BYTES("/a/"), 0);
-	size_t before;
-
-	(void)state;
-	begin(NO_LIMIT, 10);
-	for (unsigned number = 0; number < 100; number++) {
-		asset_ref(page);
-		add(number, page);
-	}
-	assert_accounts();
-	before = cache.memory;
-	assert_true(before < 100 * page->memory);
-	add(100, redirect);
-	assert_true(cache.memory > before + redirect->memory);
-	assert_accounts();
-	cache_deinit(&cache);
-	assert_int_equal(page->refs, 1);
-	assert_int_equal(drops, 1);
-	asset_unref(page);
-	asset_free(page);
-}
-
-/* What was asked for since the hand came by is passed over once; the next one goes. */
-static void what_is_used_gets_a_second_chance(void **state)
-{
-	enum { COUNT = 10 };
-	size_t one;
-
-	(void)state;
-	begin(NO_LIMIT, 10);
-	for (unsigned number = 0; number < COUNT; number++)
-		add(number, make_file(number, 10, -1));
-	one = cache.memory / COUNT;
-	/* All are new and thus used: the first round only takes that from them, then the oldest goes. */
-	cache.memory_max = cache.memory - 1;
-	assert_int_equal(cache_trim(&cache, NULL), 1);
-	assert_false(has(0));
-
-	/* The last took the place of the first, and 1 comes after it. */
-	assert_non_null(cache_find(&cache, numbered(9)));
-	assert_non_null(cache_find(&cache, numbered(1)));
-	cache.memory_max = cache.memory - 1;
-	assert_int_equal(cache_trim(&cache, NULL), 1);
-	assert_false(has(2));
-	assert_true(has(9) && has(1));
-
-	cache.memory_max = cache.memory - 2 * one;
-	assert_int_equal(cache_trim(&cache, NULL), 2);
-	assert_int_equal(cache.count, COUNT - 4);
-	assert_true(has(9) && has(1));
-	cache_deinit(&cache);
-	assert_int_equal(drops, COUNT);
-}
-
-/* Whatever comes in: after cache_trim() there is no more than was allowed, and no more dropped than needed.
- */
-static void the_budgets_hold_after_every_trim(void **state)
-{
-	enum { MEMORY_MAX = 40000, FILES_MAX = 20 };
-
-	(void)state;
-	begin(MEMORY_MAX, FILES_MAX);
-	for (unsigned number = 0; number < 5000; number++) {
-		bool is_large = random_below(4) == 0;
-		struct entry *entry =
-			add(number, make_file(number, random_below(3000), is_large ? 1000 : -1));
-		uint32_t count = cache.count;
-		size_t memory = cache.memory;
-		uint32_t files = cache.files;
-		unsigned dropped = cache_trim(&cache, entry);
-
-		cache_find(&cache, numbered(random_below(number + 1)));
-		assert_true(cache.memory <= MEMORY_MAX && cache.files <= FILES_MAX);
-		assert_int_equal(cache.count, count - dropped);
-		assert_true(dropped == 0 || memory > MEMORY_MAX || files > FILES_MAX);
-		assert_true(has(number));
-		if (number % 100 == 0)
-			assert_accounts();
-	}
-	assert_true(cache.count > 5);
-	assert_int_equal(drops, 5000 - cache.count);
-	cache_deinit(&cache);
-}
-
-/* Each budget for itself: descriptors run out while memory is there, and the other way round. */
-static void either_budget_alone_makes_room(void **state)
-{
-	(void)state;
-	begin(NO_LIMIT, 3);
-	for (unsigned number = 0; number < 10; number++) {
-		add(number, make_file(number, UINT64_C(1) << 40, 1000));
-		cache_trim(&cache, NULL);
-		assert_true(cache.files <= 3);
-	}
-	assert_int_equal(cache.files, 3);
-	cache.files_max = 0;
-	cache_trim(&cache, NULL);
-	assert_int_equal(cache.files, 0);
-	cache_deinit(&cache);
-
-	begin(5000, UINT32_MAX);
-	for (unsigned number = 0; number < 100; number++)
-		add(number, NULL);
-	cache_trim(&cache, NULL);
-	assert_true(cache.memory <= 5000 && cache.count > 0);
-	cache_deinit(&cache);
-}
-
-/* Those who wait hold pointers to it. Rather is the budget not met, and the search ends all the same. */
-static void an_entry_that_is_being_resolved_is_spared(void **state)
-{
-	struct entry *resolving, *keep;
-
-	(void)state;
-	begin(0, 0);
-	for (unsigned number = 0; number < 50; number++)
-		add(number, make_file(number, 10, -1));
-	resolving = cache_find(&cache, numbered(20));
-	keep = cache_find(&cache, numbered(49));
-	resolving->resolving = true;
-	resolving->waiting = (struct conn *)&cache; /* never looked into */
-	assert_int_equal(cache_trim(&cache, keep), 48);
-	assert_int_equal(cache.count, 2);
-	assert_true(has(20) && has(49));
-	assert_int_equal(cache_trim(&cache, keep), 0);
-
-	resolving->resolving = false;
-	resolving->waiting = NULL;
-	assert_int_equal(cache_trim(&cache, keep), 1);
-	assert_int_equal(cache_trim(&cache, NULL), 1);
-	assert_int_equal(cache_trim(&cache, NULL), 0);
-	assert_int_equal(cache.memory, 0);
-	cache_deinit(&cache);
-}
-
 /* A reload: nothing of the old root may be served any more, nor what is on its way from there. */
 static void clearing_forgets_all_but_what_is_being_resolved(void **state)
 {
@@ -474,24 +276,51 @@ static void where_a_name_lies_depends_on_the_seed(void **state)
 	assert_true(same < 10);
 }
 
+/* What cannot be cached is answered all the same, and what is cached stays. */
+static void without_memory_nothing_is_added_and_nothing_lost(void **state)
+{
+	enum { NAMES = 1500 }; /* more than fit into the first table, and into the first buckets */
+	unsigned failed = 0;
+
+	(void)state;
+	scarce_left = 0;
+	assert_false(cache_init(&cache, NO_LIMIT, 10, SEED));
+	scarce_left = SCARCE_NOT;
+	begin(NO_LIMIT, 10);
+	for (unsigned number = 0; number < NAMES; number++) {
+		uint32_t allowed = 0;
+
+		for (scarce_left = 0; !cache_add(&cache, numbered(number)); scarce_left = ++allowed) {
+			assert_null(cache_find(&cache, numbered(number)));
+			assert_int_equal(cache.count, number);
+			failed++;
+		}
+		scarce_left = SCARCE_NOT;
+	}
+	assert_true(failed > NAMES);
+	assert_accounts();
+	for (unsigned number = 0; number < NAMES; number++)
+		assert_non_null(cache_find(&cache, numbered(number)));
+	cache_deinit(&cache);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_found_by_exactly_its_bytes),
+		cmocka_unit_test(a_name_is_found_by_site_and_purpose_too),
+		cmocka_unit_test(a_site_that_took_the_number_of_another_finds_nothing_of_it),
+		cmocka_unit_test(a_name_of_no_bytes_is_a_name),
 		cmocka_unit_test(random_use_agrees_with_a_table),
 		cmocka_unit_test(an_asset_is_dropped_with_its_last_reference),
 		cmocka_unit_test(an_entry_may_be_given_the_asset_it_has),
-		cmocka_unit_test(a_shared_page_counts_nowhere),
-		cmocka_unit_test(what_is_used_gets_a_second_chance),
-		cmocka_unit_test(the_budgets_hold_after_every_trim),
-		cmocka_unit_test(either_budget_alone_makes_room),
-		cmocka_unit_test(an_entry_that_is_being_resolved_is_spared),
 		cmocka_unit_test(clearing_forgets_all_but_what_is_being_resolved),
 		cmocka_unit_test(a_hundred_thousand_names_are_found),
 		cmocka_unit_test(where_a_name_lies_depends_on_the_seed),
+		cmocka_unit_test(without_memory_nothing_is_added_and_nothing_lost),
 	};
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, cache_set_up, cache_tear_down);
 }

@@ -325,6 +325,98 @@ static void a_repeated_if_range_never_matches(void **state)
 	assert_false(allows_range(DATE_EQUAL, true, NOW));
 }
 
+/* http1_join() hands over several lines as one value, no longer repeated: then any of the tags counts. */
+static void a_list_whose_lines_were_joined_is_one_list(void **state)
+{
+	struct request request = { .method = METHOD_GET };
+	struct validators validators = make_validators();
+
+	(void)state;
+	set_field(&request, FIELD_IF_NONE_MATCH, "\"x\"", true);
+	assert_int_equal(condition_evaluate(&request, &validators, NOW), CONDITION_PASS);
+	set_field(&request, FIELD_IF_NONE_MATCH, "\"x\", \"y\", \"abc\"", false);
+	request.repeated = 0;
+	assert_int_equal(condition_evaluate(&request, &validators, NOW), CONDITION_NOT_MODIFIED);
+	assert_one(FIELD_IF_MATCH, "\"x\", , \"abc\"", CONDITION_PASS);
+	assert_one(FIELD_IF_MATCH, "*, *", CONDITION_FAILED);
+	assert_one(FIELD_IF_NONE_MATCH, "*, *", CONDITION_PASS);
+}
+
+/* All conditions with these validators: one result per row. */
+struct lacking {
+	enum field_id id;
+	const char *value;
+	enum condition_result expected;
+};
+
+static void assert_lacking(const struct validators *validators, const struct lacking *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct request request = { .method = METHOD_GET };
+		enum condition_result result;
+
+		set_field(&request, rows[i].id, rows[i].value, false);
+		result = condition_evaluate(&request, validators, NOW);
+		if (result != rows[i].expected)
+			fail_msg("\"%s\": %d, not %d", rows[i].value, (int)result, (int)rows[i].expected);
+	}
+}
+
+static bool lacking_allows_range(const struct validators *validators, const char *value)
+{
+	struct request request = { .method = METHOD_GET };
+
+	set_field(&request, FIELD_IF_RANGE, value, false);
+	return condition_allows_range(&request, validators, NOW);
+}
+
+/* Also dates that every other date comes after; the entity-tag counts as ever. */
+static void without_a_date_conditions_on_dates_are_ignored(void **state)
+{
+	static const struct lacking rows[] = {
+		{ FIELD_IF_MODIFIED_SINCE, DATE_EQUAL, CONDITION_PASS },
+		{ FIELD_IF_MODIFIED_SINCE, "Mon, 01 Jan 0001 00:00:00 GMT", CONDITION_PASS },
+		{ FIELD_IF_MODIFIED_SINCE, "Fri, 31 Dec 9999 23:59:59 GMT", CONDITION_PASS },
+		{ FIELD_IF_UNMODIFIED_SINCE, DATE_EQUAL, CONDITION_PASS },
+		{ FIELD_IF_UNMODIFIED_SINCE, "Mon, 01 Jan 0001 00:00:00 GMT", CONDITION_PASS },
+		{ FIELD_IF_NONE_MATCH, "\"abc\"", CONDITION_NOT_MODIFIED },
+		{ FIELD_IF_MATCH, "\"x\"", CONDITION_FAILED },
+	};
+	struct validators validators = { .etag = BYTES("\"abc\""), .modified = VALIDATOR_NO_DATE };
+
+	(void)state;
+	assert_lacking(&validators, rows, sizeof(rows) / sizeof(rows[0]));
+	assert_false(lacking_allows_range(&validators, DATE_EQUAL));
+	assert_false(lacking_allows_range(&validators, "Mon, 01 Jan 0001 00:00:00 GMT"));
+	assert_true(lacking_allows_range(&validators, "\"abc\""));
+	assert_true(lacking_allows_range(&validators, NULL));
+}
+
+/* An empty value and an empty tag are not a match; the date counts as ever. */
+static void without_an_entity_tag_only_a_star_matches(void **state)
+{
+	static const struct lacking rows[] = {
+		{ FIELD_IF_MATCH, "*", CONDITION_PASS },
+		{ FIELD_IF_MATCH, "\"abc\"", CONDITION_FAILED },
+		{ FIELD_IF_MATCH, "\"\"", CONDITION_FAILED },
+		{ FIELD_IF_MATCH, "", CONDITION_FAILED },
+		{ FIELD_IF_NONE_MATCH, "*", CONDITION_NOT_MODIFIED },
+		{ FIELD_IF_NONE_MATCH, "\"abc\"", CONDITION_PASS },
+		{ FIELD_IF_NONE_MATCH, "W/\"\"", CONDITION_PASS },
+		{ FIELD_IF_NONE_MATCH, "", CONDITION_PASS },
+		{ FIELD_IF_MODIFIED_SINCE, DATE_EQUAL, CONDITION_NOT_MODIFIED },
+		{ FIELD_IF_UNMODIFIED_SINCE, DATE_BEFORE, CONDITION_FAILED },
+	};
+	struct validators validators = { .etag = bytes_make(NULL, 0), .modified = MODIFIED };
+
+	(void)state;
+	assert_lacking(&validators, rows, sizeof(rows) / sizeof(rows[0]));
+	assert_false(lacking_allows_range(&validators, ""));
+	assert_false(lacking_allows_range(&validators, "\"\""));
+	assert_false(lacking_allows_range(&validators, "\"abc\""));
+	assert_true(lacking_allows_range(&validators, DATE_EQUAL));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -342,6 +434,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(if_range_needs_the_very_date),
 		cmocka_unit_test(if_range_trusts_no_date_younger_than_a_second),
 		cmocka_unit_test(a_repeated_if_range_never_matches),
+		cmocka_unit_test(a_list_whose_lines_were_joined_is_one_list),
+		cmocka_unit_test(without_a_date_conditions_on_dates_are_ignored),
+		cmocka_unit_test(without_an_entity_tag_only_a_star_matches),
 	};
 
 	if (argc > 1)

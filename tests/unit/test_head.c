@@ -45,52 +45,87 @@ static void assert_text(const struct head *head, const char *expected)
 		fail_msg("found\n%.*s\nnot\n%s", (int)head->size, (const char *)head->base, expected);
 }
 
-/* All kinds of lines, in memory of `capacity` bytes. */
-static bool write_all(struct head *head, size_t capacity, bool keep_alive)
+/* All kinds of lines, in memory of `capacity` bytes, Connection in front of the last one or behind it. */
+static bool write_all(struct head *head, size_t capacity, bool keep_alive, bool connection_last)
 {
-	head_begin(head, memory_end - capacity, capacity, 206, NOW);
+	head_begin(head, memory_end - capacity, capacity, 206);
+	head_field(head, BYTES("Server"), BYTES("quoit"));
+	head_date(head, NOW);
 	head_field(head, BYTES("Content-Type"), BYTES("text/plain; charset=utf-8"));
 	head_field_number(head, BYTES("Content-Length"), 500);
 	head_field_date(head, BYTES("Last-Modified"), NOW - 1);
+	head_lines(head, BYTES("A: b\r\nC: d\r\n"));
+	head_lines(head, BYTES(""));
+	if (!connection_last)
+		head_connection(head, keep_alive);
 	head_content_range(head, (struct range){ 0, 499 }, 10000);
-	return head_end(head, keep_alive);
+	if (connection_last)
+		head_connection(head, keep_alive);
+	return head_end(head);
 }
 
-#define ALL_LINES                                                                                            \
+#define FIRST_LINES                                                                                          \
 	"HTTP/1.1 206 Partial Content\r\n"                                                                   \
 	"Server: quoit\r\n"                                                                                  \
 	"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"                                                            \
 	"Content-Type: text/plain; charset=utf-8\r\n"                                                        \
 	"Content-Length: 500\r\n"                                                                            \
 	"Last-Modified: Sun, 06 Nov 1994 08:49:36 GMT\r\n"                                                   \
-	"Content-Range: bytes 0-499/10000\r\n"
+	"A: b\r\n"                                                                                           \
+	"C: d\r\n"
+#define LAST_LINE "Content-Range: bytes 0-499/10000\r\n"
 
 static void a_head_is_its_lines_in_order(void **state)
 {
 	struct head head;
 
 	(void)state;
-	assert_true(write_all(&head, ROOM, true));
-	assert_text(&head, ALL_LINES "Connection: keep-alive\r\n\r\n");
-	assert_true(write_all(&head, ROOM, false));
-	assert_text(&head, ALL_LINES "Connection: close\r\n\r\n");
+	assert_true(write_all(&head, ROOM, true, true));
+	assert_text(&head, FIRST_LINES LAST_LINE "Connection: keep-alive\r\n\r\n");
+	assert_true(write_all(&head, ROOM, false, true));
+	assert_text(&head, FIRST_LINES LAST_LINE "Connection: close\r\n\r\n");
+	assert_true(write_all(&head, ROOM, true, false));
+	assert_text(&head, FIRST_LINES "Connection: keep-alive\r\n" LAST_LINE "\r\n");
+	assert_true(write_all(&head, ROOM, false, false));
+	assert_text(&head, FIRST_LINES "Connection: close\r\n" LAST_LINE "\r\n");
 }
 
-/* This is how one stored head serves connections that stay and connections that close. */
-static void what_precedes_connection_can_be_ended_otherwise(void **state)
+/* The status line is all that every head has: the rest is for the caller to say. */
+static void a_head_of_no_lines_has_no_offsets(void **state)
 {
-	static const char lines[] = ALL_LINES;
 	struct head head;
-	struct bytes closing = HEAD_CLOSE, staying = HEAD_KEEP_ALIVE;
 
 	(void)state;
-	assert_true(write_all(&head, ROOM, true));
-	assert_int_equal(head.connection_offset, sizeof(lines) - 1);
-	assert_int_equal(head.size - head.connection_offset, staying.size);
-	assert_memory_equal(head.base + head.connection_offset, staying.base, staying.size);
-	assert_true(write_all(&head, ROOM, false));
-	assert_int_equal(head.connection_offset, sizeof(lines) - 1);
-	assert_memory_equal(head.base + head.connection_offset, closing.base, closing.size);
+	head_begin(&head, memory_end - ROOM, ROOM, 304);
+	assert_true(head_end(&head));
+	assert_text(&head, "HTTP/1.1 304 Not Modified\r\n\r\n");
+	assert_int_equal(head.date_offset, 0);
+	assert_int_equal(head.connection_offset, 0);
+}
+
+/* This is how one stored head serves connections that stay and connections that close: wherever its line is.
+ */
+static void the_connection_line_can_be_replaced_where_it_stands(void **state)
+{
+	struct bytes closing = HEAD_CLOSE, staying = HEAD_KEEP_ALIVE;
+	struct head head;
+
+	(void)state;
+	for (unsigned last = 0; last < 2; last++) {
+		const char *before = last ? FIRST_LINES LAST_LINE : FIRST_LINES;
+		const char *behind = last ? "\r\n" : LAST_LINE "\r\n";
+		char *end;
+
+		assert_true(write_all(&head, ROOM, true, last));
+		assert_int_equal(head.connection_offset, strlen(before));
+		assert_memory_equal(head.base + head.connection_offset, staying.base, staying.size);
+		end = (char *)head.base + head.connection_offset + staying.size;
+		assert_int_equal(head.base + head.size - (uint8_t *)end, strlen(behind));
+		assert_memory_equal(end, behind, strlen(behind));
+		assert_true(write_all(&head, ROOM, false, last));
+		assert_int_equal(head.connection_offset, strlen(before));
+		assert_memory_equal(head.base + head.connection_offset, closing.base, closing.size);
+	}
 }
 
 static void the_date_can_be_overwritten(void **state)
@@ -99,7 +134,7 @@ static void the_date_can_be_overwritten(void **state)
 	struct head head;
 
 	(void)state;
-	assert_true(write_all(&head, ROOM, true));
+	assert_true(write_all(&head, ROOM, true, true));
 	assert_memory_equal(head.base + head.date_offset, "Sun, 06 Nov 1994 08:49:37 GMT\r\n", DATE_SIZE + 2);
 	date_format(0, date);
 	head_patch_date(head.base, head.date_offset, date);
@@ -107,7 +142,7 @@ static void the_date_can_be_overwritten(void **state)
 			    6 + DATE_SIZE + 2);
 	date_format(NOW, date);
 	head_patch_date(head.base, head.date_offset, date);
-	assert_text(&head, ALL_LINES "Connection: keep-alive\r\n\r\n");
+	assert_text(&head, FIRST_LINES LAST_LINE "Connection: keep-alive\r\n\r\n");
 }
 
 /* With less room, nothing is written outside, and the size tells how much is needed. */
@@ -116,17 +151,18 @@ static void a_head_that_does_not_fit_is_counted_to_its_end(void **state)
 	struct head whole, head;
 
 	(void)state;
-	assert_true(write_all(&whole, ROOM, true));
+	assert_true(write_all(&whole, ROOM, true, true));
 	for (size_t capacity = 0; capacity < whole.size; capacity++) {
 		memset(memory_end - ROOM, 0x5a, ROOM);
-		assert_false(write_all(&head, capacity, true));
+		assert_false(write_all(&head, capacity, true, true));
 		assert_int_equal(head.size, whole.size);
 		assert_int_equal(head.connection_offset, whole.connection_offset);
+		assert_int_equal(head.date_offset, whole.date_offset);
 		for (const uint8_t *at = memory_end - ROOM; at < memory_end - capacity; at++)
 			assert_int_equal(*at, 0x5a);
 	}
-	assert_true(write_all(&head, whole.size, true));
-	assert_text(&head, ALL_LINES "Connection: keep-alive\r\n\r\n");
+	assert_true(write_all(&head, whole.size, true, true));
+	assert_text(&head, FIRST_LINES LAST_LINE "Connection: keep-alive\r\n\r\n");
 }
 
 static void a_number_has_all_its_digits_and_no_more(void **state)
@@ -142,7 +178,7 @@ static void a_number_has_all_its_digits_and_no_more(void **state)
 		uint32_t begin;
 
 		snprintf(expected, sizeof(expected), "N: %llu\r\n", (unsigned long long)numbers[i]);
-		head_begin(&head, memory_end - ROOM, ROOM, 200, NOW);
+		head_begin(&head, memory_end - ROOM, ROOM, 200);
 		begin = head.size;
 		head_field_number(&head, BYTES("N"), numbers[i]);
 		assert_int_equal(head.size - begin, strlen(expected));
@@ -155,12 +191,10 @@ static void an_unsatisfied_range_tells_the_size(void **state)
 	struct head head;
 
 	(void)state;
-	head_begin(&head, memory_end - ROOM, ROOM, 416, NOW);
+	head_begin(&head, memory_end - ROOM, ROOM, 416);
 	head_content_range_unsatisfied(&head, 0);
 	head_content_range_unsatisfied(&head, UINT64_MAX);
 	assert_text(&head, "HTTP/1.1 416 Range Not Satisfiable\r\n"
-			   "Server: quoit\r\n"
-			   "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 			   "Content-Range: bytes */0\r\n"
 			   "Content-Range: bytes */18446744073709551615\r\n");
 }
@@ -182,11 +216,9 @@ static void every_status_has_its_reason(void **state)
 		struct head head;
 
 		assert_true(bytes_equal(status_reason(rows[i].code), bytes_string(rows[i].reason)));
-		snprintf(line, sizeof(line), "HTTP/1.1 %u %s\r\nServer: quoit\r\nDate: ", rows[i].code,
-			 rows[i].reason);
-		head_begin(&head, memory_end - ROOM, ROOM, rows[i].code, NOW);
-		assert_int_equal(head.date_offset, strlen(line));
-		assert_memory_equal(head.base, line, strlen(line));
+		snprintf(line, sizeof(line), "HTTP/1.1 %u %s\r\n", rows[i].code, rows[i].reason);
+		head_begin(&head, memory_end - ROOM, ROOM, rows[i].code);
+		assert_text(&head, line);
 	}
 	assert_true(bytes_equal(status_reason(404), BYTES("Not Found")));
 }
@@ -204,7 +236,7 @@ static bool aborts(void (*action)(struct head *head))
 		/* cmocka catches SIGABRT; what check() prints is expected and of no use. */
 		signal(SIGABRT, SIG_DFL);
 		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-		head_begin(&head, memory_end - ROOM, ROOM, 200, NOW);
+		head_begin(&head, memory_end - ROOM, ROOM, 200);
 		action(&head);
 		_exit(0);
 	}
@@ -234,7 +266,7 @@ static void write_nul(struct head *head)
 
 static void write_unknown_status(struct head *head)
 {
-	head_begin(head, memory_end - ROOM, ROOM, 299, NOW);
+	head_begin(head, memory_end - ROOM, ROOM, 299);
 }
 
 static void write_backward_range(struct head *head)
@@ -269,7 +301,8 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_head_is_its_lines_in_order),
-		cmocka_unit_test(what_precedes_connection_can_be_ended_otherwise),
+		cmocka_unit_test(a_head_of_no_lines_has_no_offsets),
+		cmocka_unit_test(the_connection_line_can_be_replaced_where_it_stands),
 		cmocka_unit_test(the_date_can_be_overwritten),
 		cmocka_unit_test(a_head_that_does_not_fit_is_counted_to_its_end),
 		cmocka_unit_test(a_number_has_all_its_digits_and_no_more),

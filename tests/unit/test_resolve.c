@@ -1,454 +1,321 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * site/resolve: which questions a path needs, and that no disturbance mixes two versions.
+ * site/resolve: which names may stand for a path, in which order they are looked at, and which of them
+ * count.
  *
- * Every step is answered here as a file system might answer it, also a mean one. Paths and the
- * memory for names end at a page without access.
+ * resolve_fixture.h has the file system, and the words that its questions are written in.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <errno.h>
-#include <stdio.h>
-
-#include "guard.h"
-#include "site/resolve.h"
-
-#define ROOM 8192
-#define SMALL_MAX 1000
-
-static uint8_t *path_end, *name_end; /* the ends of two guarded regions */
-static const struct version small = { 1, 2, 500, 3, 4 };
-
-static int set_up(void **state)
-{
-	static const uint8_t zeros[ROOM];
-
-	(void)state;
-	path_end = guard_copy(zeros, ROOM) + ROOM;
-	name_end = guard_copy(zeros, ROOM) + ROOM;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	guard_release(path_end - ROOM, ROOM);
-	guard_release(name_end - ROOM, ROOM);
-	return 0;
-}
-
-static void begin(struct resolve *resolve, const char *path, const struct asset *known)
-{
-	size_t size = strlen(path);
-	char *name = (char *)name_end - RESOLVE_NAME_SIZE(size);
-
-	assert_true(RESOLVE_NAME_SIZE(size) <= ROOM);
-	memcpy(path_end - size, path, size);
-	memset(name, '#', RESOLVE_NAME_SIZE(size));
-	memset(resolve, 0xa5, sizeof(*resolve));
-	assert_int_equal(resolve_begin(resolve, bytes_make(path_end - size, size), known, SMALL_MAX, name),
-			 RESOLVE_OPEN);
-	assert_ptr_equal(resolve->name, name);
-}
-
-static void assert_name(const char *path, const char *name)
-{
-	struct resolve resolve;
-
-	begin(&resolve, path, NULL);
-	assert_string_equal(resolve.name, name);
-}
-
-static enum resolve_step stat_regular(struct resolve *resolve, const struct version *version)
-{
-	return resolve_on_stat(resolve, 0, FILE_REGULAR, version);
-}
-
-static void assert_done(const struct resolve *resolve, enum resolve_step step, enum resolve_outcome outcome)
-{
-	assert_int_equal(step, RESOLVE_DONE);
-	assert_int_equal(resolve->outcome, outcome);
-}
-
-static void assert_status(const struct resolve *resolve, enum resolve_step step, unsigned status)
-{
-	assert_done(resolve, step, RESOLVED_STATUS);
-	assert_int_equal(resolve->status, status);
-}
+#include "resolve_fixture.h"
 
 /* The name is relative, so that it is looked up below the root; a folder is answered by the file in it. */
 static void a_path_becomes_a_name_below_the_root(void **state)
 {
-	char path[4097], name[4097 + sizeof(RESOLVE_INDEX)];
+	static char path[4098], names[3 * 4200];
 
 	(void)state;
-	assert_name("/", "index.html");
-	assert_name("/a", "a");
-	assert_name("/a/", "a/index.html");
-	assert_name("/a/b.css", "a/b.css");
-	assert_name("/a/b/", "a/b/index.html");
-	assert_name("/index.html", "index.html");
-	assert_name("/\xff ?", "\xff ?");
-	memset(path, 'a', sizeof(path));
+	options.codings = (char *)"none";
+	make_site();
+	assert_looks("/", "index.html");
+	assert_looks("/a", "a");
+	assert_looks("/a/", "a/index.html");
+	assert_looks("/a/b.css", "a/b.css");
+	assert_looks("/a/b/", "a/b/index.html");
+	assert_looks("/index.html", "index.html");
+	assert_looks("/\xff ?", "\xff ?");
+	memset(path, 'a', sizeof(path) - 1);
 	path[0] = '/';
-	path[4096] = 0;
-	assert_name(path, path + 1);
-	path[4095] = '/';
-	snprintf(name, sizeof(name), "%s" RESOLVE_INDEX, path + 1);
-	assert_name(path, name);
+	assert_looks(path, path + 1);
+	path[4096] = '/';
+	snprintf(names, sizeof(names), "%sindex.html", path + 1);
+	assert_looks(path, names);
 }
 
-/* Looked at before and after: only what was the same file all the time has been read whole. */
-static void a_small_file_is_opened_looked_at_read_and_looked_at(void **state)
+/* The plain file first, then its coded forms in the order that the site prefers. */
+static void coded_forms_are_looked_for_in_the_sites_order(void **state)
 {
-	struct resolve resolve;
+	static const struct {
+		const char *codings, *expected;
+	} rows[] = {
+		{ "br,zstd,gzip", "a.js a.js.br a.js.zst a.js.gz" },
+		{ "gzip,br", "a.js a.js.gz a.js.br" },
+		{ "zstd", "a.js a.js.zst" },
+		{ "none", "a.js" },
+	};
 
 	(void)state;
-	begin(&resolve, "/a", NULL);
-	assert_int_equal(resolve_on_open(&resolve, 0), RESOLVE_STAT);
-	assert_int_equal(stat_regular(&resolve, &small), RESOLVE_READ);
-	assert_true(version_equal(&resolve.version, &small));
-	assert_int_equal(resolve_on_read(&resolve, 500), RESOLVE_STAT);
-	assert_done(&resolve, stat_regular(&resolve, &small), RESOLVED_FILE);
-	assert_true(resolve.in_memory);
-}
-
-/* Its bytes come from the descriptor when they are asked for. The limit itself is small. */
-static void a_file_above_the_limit_is_not_read(void **state)
-{
-	struct version version = small;
-	struct resolve resolve;
-
-	(void)state;
-	for (version.size = SMALL_MAX - 1; version.size <= SMALL_MAX + 1; version.size++) {
-		bool is_small = version.size <= SMALL_MAX;
-		enum resolve_step step;
-
-		begin(&resolve, "/a", NULL);
-		resolve_on_open(&resolve, 0);
-		step = stat_regular(&resolve, &version);
-		assert_int_equal(step, is_small ? RESOLVE_READ : RESOLVE_DONE);
-		if (is_small)
-			continue;
-		assert_int_equal(resolve.outcome, RESOLVED_FILE);
-		assert_false(resolve.in_memory);
-		assert_true(version_equal(&resolve.version, &version));
+	put("a.js");
+	for (size_t i = 0; i < FIXTURE_COUNT(rows); i++) {
+		options.codings = (char *)rows[i].codings;
+		make_site();
+		assert_looks("/a.js", rows[i].expected);
 	}
 }
 
-/* Nothing is read of it, but it goes the same way, or it could be one that is just being written. */
-static void an_empty_file_is_a_small_file(void **state)
+/* What is found goes in the order of the looks, each with its coding, and its path is that of the plain file.
+ */
+static void the_coded_forms_that_are_there_are_found(void **state)
 {
-	static const struct version empty = { 1, 2, 0, 3, 4 }, grown = { 1, 2, 1, 5, 5 };
-	struct resolve resolve;
+	struct text path = TEXT_EMPTY;
 
 	(void)state;
-	begin(&resolve, "/a", NULL);
-	resolve_on_open(&resolve, 0);
-	assert_int_equal(stat_regular(&resolve, &empty), RESOLVE_READ);
-	assert_int_equal(resolve_on_read(&resolve, 0), RESOLVE_STAT);
-	assert_done(&resolve, stat_regular(&resolve, &empty), RESOLVED_FILE);
-	assert_true(resolve.in_memory);
+	options.codings = (char *)"gzip,zstd,br";
+	make_site();
+	put("d/a.js d/a.js.gz d/a.js.br");
+	assert_int_equal(run("/d/a.js"), RESOLVED_FILES);
+	assert_asked("d/a.js d/a.js.gz d/a.js.zst d/a.js.br >d/a.js stat read stat take "
+		     ">d/a.js.gz stat read stat take >d/a.js.br stat read stat take");
+	assert_int_equal(resolve.found_count, 3);
+	assert_int_equal(resolve.vary, VARY_ENCODING);
+	for (resolve.loading = 0; resolve.loading < 3; resolve.loading++) {
+		static const enum coding codings[] = { CODING_IDENTITY, CODING_GZIP, CODING_BR };
 
-	begin(&resolve, "/a", NULL);
-	resolve_on_open(&resolve, 0);
-	assert_int_equal(stat_regular(&resolve, &empty), RESOLVE_READ);
-	assert_int_equal(resolve_on_read(&resolve, 0), RESOLVE_STAT);
-	assert_int_equal(stat_regular(&resolve, &grown), RESOLVE_OPEN);
+		assert_int_equal(resolve_coding(&resolve), codings[resolve.loading]);
+		assert_int_equal(resolve.found[resolve.loading].language, LANGUAGE_NONE);
+		text_clear(&path);
+		resolve_write_path(&resolve, &path);
+		assert_string_equal(text_string(&path), "/d/a.js");
+		text_clear(&path);
+		resolve_write_plain(&resolve, &path);
+		assert_string_equal(text_string(&path), "/d/a.js");
+	}
+	text_deinit(&path);
+}
+
+/* It is served as it is, whatever stands beside it; only the last ending of the last segment counts. */
+static void a_coded_file_asked_for_by_name_has_no_codings(void **state)
+{
+	(void)state;
+	put("a.js.br a.js.br.br a.js.br.gz");
+	assert_looks("/a.js.br", "a.js.br");
+	assert_int_equal(resolve.vary, 0);
+	assert_int_equal(resolve.found_count, 1);
+	resolve.loading = 0;
+	assert_int_equal(resolve_coding(&resolve), CODING_IDENTITY);
+	assert_looks("/b.gz", "b.gz");
+	assert_status(404);
+	assert_looks("/b.zst", "b.zst");
+	assert_looks("/b.br/c", "b.br/c b.br/c.br b.br/c.gz");
+	assert_looks("/b.BR", "b.BR b.BR.br b.BR.gz");
+	assert_looks("/.br", ".br .br.br .br.gz");
+}
+
+/* The shortest path there is; what is left of it without its slash is no name at all. */
+static void a_path_of_one_byte_is_the_root(void **state)
+{
+	(void)state;
+	put("index.html index.html.gz");
+	assert_int_equal(run("/"), RESOLVED_FILES);
+	assert_asked("index.html index.html.br index.html.gz >index.html stat read stat take "
+		     ">index.html.gz stat read stat take");
+}
+
+/* For who takes it. The plain form can be made of it, and is looked for again each time. */
+static void a_coded_form_without_a_plain_one_is_found(void **state)
+{
+	(void)state;
+	put("a.gz");
+	assert_int_equal(run("/a"), RESOLVED_FILES);
+	assert_asked("a a.br a.gz >a.gz stat read stat take");
+	assert_int_equal(resolve.found_count, 1);
+	resolve.loading = 0;
+	assert_int_equal(resolve_coding(&resolve), CODING_GZIP);
+	assert_int_equal(resolve.vary, VARY_ENCODING);
+	assert_int_equal(resolve.stale, 0);
+}
+
+/* It tells of another content than the plain file has; what stands behind it in the order may be newer. */
+static void a_coded_form_older_than_its_plain_one_is_not_used(void **state)
+{
+	(void)state;
+	put("a a.br a.gz");
+	find_file("a.br")->version.modified_ns = OLD - 1;
+	assert_int_equal(run("/a"), RESOLVED_FILES);
+	assert_asked("a a.br a.gz >a stat read stat take >a.gz stat read stat take");
+	assert_int_equal(resolve.stale, 1u << CODING_BR);
+	find_file("a.gz")->version.modified_ns = OLD - 1;
+	assert_int_equal(run("/a"), RESOLVED_FILES);
+	assert_asked("a a.br a.gz >a stat read stat take");
+	assert_int_equal(resolve.stale, 1u << CODING_BR | 1u << CODING_GZIP);
+	assert_int_equal(resolve.vary, 0);
+	find_file("a")->type = FILE_OTHER;
+	run("/a");
+	assert_asked("a a.br a.gz >a.br stat read stat take >a.gz stat read stat take");
+	assert_int_equal(resolve.stale, 0);
+}
+
+/* Tools that copy the time of a file may copy whole seconds only. */
+static void a_coded_form_of_the_same_second_is_not_older(void **state)
+{
+	static const struct {
+		int64_t plain_ns, coded_ns;
+		bool is_used;
+	} rows[] = {
+		{ OLD + 999999999, OLD, true },
+		{ OLD, OLD, true },
+		{ OLD, OLD + 1, true },
+		{ OLD + FIXTURE_SECOND, OLD + 999999999, false },
+		{ OLD, OLD + FIXTURE_SECOND, true },
+		{ 0, 0, true },
+	};
+
+	(void)state;
+	put("a a.br");
+	for (size_t i = 0; i < FIXTURE_COUNT(rows); i++) {
+		find_file("a")->version.modified_ns = rows[i].plain_ns;
+		find_file("a.br")->version.modified_ns = rows[i].coded_ns;
+		run("/a");
+		assert_int_equal(resolve.found_count, rows[i].is_used ? 2 : 1);
+		assert_int_equal(resolve.stale, rows[i].is_used ? 0 : 1u << CODING_BR);
+	}
 }
 
 /* What is not there or out of reach is 404, the forbidden 403, a limit 503, the rest our own trouble. */
-static void every_error_of_an_open_has_its_status(void **state)
-{
-	static const struct {
-		int error;
-		unsigned status;
-	} rows[] = {
-		{ ENOENT, 404 }, { ENOTDIR, 404 },   { ENAMETOOLONG, 404 }, { ELOOP, 404 },  { EXDEV, 404 },
-		{ ENXIO, 404 },  { ENODEV, 404 },    { EINVAL, 404 },       { EACCES, 403 }, { EPERM, 403 },
-		{ EMFILE, 503 }, { ENFILE, 503 },    { ENOMEM, 503 },       { EBUSY, 503 },  { EIO, 500 },
-		{ ESTALE, 500 }, { ECANCELED, 500 },
-	};
-	struct resolve resolve;
+static const struct {
+	int error;
+	unsigned status;
+} error_rows[] = {
+	{ ENOENT, 404 }, { ENOTDIR, 404 }, { ENAMETOOLONG, 404 }, { ELOOP, 404 },  { EXDEV, 404 },
+	{ ENXIO, 404 },  { ENODEV, 404 },  { EINVAL, 404 },       { EACCES, 403 }, { EPERM, 403 },
+	{ EMFILE, 503 }, { ENFILE, 503 },  { ENOMEM, 503 },       { EBUSY, 503 },  { ECANCELED, 503 },
+	{ EIO, 500 },    { ESTALE, 500 },
+};
 
+static void every_error_of_a_look_at_the_plain_file_has_its_status(void **state)
+{
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		begin(&resolve, "/a", NULL);
-		assert_status(&resolve, resolve_on_open(&resolve, -rows[i].error), rows[i].status);
-		begin(&resolve, "/a", NULL);
-		resolve_on_open(&resolve, 0);
-		assert_status(&resolve, resolve_on_stat(&resolve, -rows[i].error, FILE_OTHER, NULL),
-			      rows[i].status);
-		begin(&resolve, "/a", NULL);
-		resolve_on_open(&resolve, 0);
-		stat_regular(&resolve, &small);
-		assert_status(&resolve, resolve_on_read(&resolve, -rows[i].error), rows[i].status);
+	put("a");
+	for (size_t i = 0; i < FIXTURE_COUNT(error_rows); i++) {
+		find_file("a")->look_error = -error_rows[i].error;
+		run("/a");
+		assert_status(error_rows[i].status);
+		assert_asked(error_rows[i].status == 404 ? "a a.br a.gz" : "a");
 	}
 }
 
-/* The client is sent to the path with a slash; behind a slash it must be the index, which is a file. */
-static void a_folder_is_a_redirect_and_as_an_index_not_there(void **state)
+/* That it is not there or forbidden is no reason to refuse the plain one; that we are in trouble is. */
+static void every_error_of_a_look_at_a_coded_form_has_its_outcome(void **state)
 {
-	struct resolve resolve;
-
 	(void)state;
-	begin(&resolve, "/a", NULL);
-	resolve_on_open(&resolve, 0);
-	assert_done(&resolve, resolve_on_stat(&resolve, 0, FILE_FOLDER, &small), RESOLVED_FOLDER);
-	begin(&resolve, "/a/", NULL);
-	resolve_on_open(&resolve, 0);
-	assert_status(&resolve, resolve_on_stat(&resolve, 0, FILE_FOLDER, &small), 404);
+	put("a a.br a.gz");
+	for (size_t i = 0; i < FIXTURE_COUNT(error_rows); i++) {
+		find_file("a.br")->look_error = -error_rows[i].error;
+		if (error_rows[i].status == 404 || error_rows[i].status == 403) {
+			assert_int_equal(run("/a"), RESOLVED_FILES);
+			assert_asked("a a.br a.gz >a stat read stat take >a.gz stat read stat take");
+			assert_int_equal(resolve.vary, VARY_ENCODING);
+		} else {
+			run("/a");
+			assert_status(error_rows[i].status);
+			assert_asked("a a.br");
+		}
+	}
 }
 
 /* A FIFO, a device, a socket: reading them could wait for ever, or do something. */
 static void what_is_neither_file_nor_folder_is_not_there(void **state)
 {
-	struct resolve resolve;
+	(void)state;
+	put("a a.br b b.br/");
+	find_file("a")->type = FILE_OTHER;
+	find_file("a.br")->type = FILE_OTHER;
+	assert_looks("/a", "a a.br a.gz");
+	assert_status(404);
+	assert_looks("/b", "b b.br b.gz");
+	assert_int_equal(resolve.found_count, 1);
+}
+
+/* Opt-in: a name without an ending may be that of a page, if no file has it. */
+static void a_clean_url_finds_the_page_behind_the_file(void **state)
+{
+	(void)state;
+	put("about.html about.html.br both both.html v1.2.html d/about.html only.html.gz");
+	assert_looks("/about", "about about.br about.gz");
+	assert_status(404);
+	options.clean_urls = 1;
+	make_site();
+	assert_looks("/about", "about about.br about.gz about.html about.html.br about.html.gz");
+	assert_int_equal(resolve.outcome, RESOLVED_FILES);
+	assert_looks("/d/about",
+		     "d/about d/about.br d/about.gz d/about.html d/about.html.br d/about.html.gz");
+	assert_looks("/both", "both both.br both.gz");
+	assert_looks("/only", "only only.br only.gz only.html only.html.br only.html.gz");
+	assert_int_equal(resolve.outcome, RESOLVED_FILES);
+	assert_looks("/v1.2", "v1.2 v1.2.br v1.2.gz");
+	assert_looks("/none", "none none.br none.gz none.html none.html.br none.html.gz");
+	assert_status(404);
+	assert_looks("/d/", "d/index.html d/index.html.br d/index.html.gz");
+	input.kind = RESOLVE_FALLBACK;
+	assert_looks("/about", "about about.br about.gz");
+	input.kind = 404;
+	assert_looks("/about", "about about.br about.gz");
+}
+
+/* Its path is that of the page: rules and types go by what is served. */
+static void the_path_of_a_clean_url_is_that_of_the_page(void **state)
+{
+	struct text path = TEXT_EMPTY;
 
 	(void)state;
-	begin(&resolve, "/a", NULL);
-	resolve_on_open(&resolve, 0);
-	assert_status(&resolve, resolve_on_stat(&resolve, 0, FILE_OTHER, &small), 404);
+	options.clean_urls = 1;
+	make_site();
+	put("d/about.html");
+	run("/d/about");
+	resolve.loading = 0;
+	resolve_write_path(&resolve, &path);
+	resolve_write_plain(&resolve, &path);
+	assert_string_equal(text_string(&path), "/d/about.html/d/about.html");
+	text_deinit(&path);
 }
 
-static struct asset *make_known(const struct version *version, bool racy)
+static void keep_line(void *context, const char *text)
 {
-	struct asset *asset = asset_create_file(version, BYTES("text/plain"), false, 0);
+	char *lines = context;
 
-	assert_non_null(asset);
-	asset->racy = racy;
-	return asset;
+	assert_true(strlen(lines) + strlen(text) < 1000);
+	strcat(strcat(lines, text), "\n");
 }
 
-static void release(struct asset *asset)
+/* Who asks why gets each name that was looked at, and what was found there. */
+static void each_look_is_traced(void **state)
 {
-	asset_unref(asset);
-	asset_free(asset);
-}
-
-/* The usual end of a look at a cached file: nothing is read, small or large. */
-static void an_unchanged_file_is_not_read_again(void **state)
-{
-	static const struct version large = { 1, 2, SMALL_MAX + 1, 3, 4 };
-	const struct version *versions[] = { &small, &large };
-	struct resolve resolve;
+	char lines[1024] = "";
+	struct trace trace = { keep_line, lines };
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct asset *known = make_known(versions[i], false);
-
-		begin(&resolve, "/a", known);
-		assert_int_equal(resolve_on_open(&resolve, 0), RESOLVE_STAT);
-		assert_done(&resolve, stat_regular(&resolve, versions[i]), RESOLVED_UNCHANGED);
-		release(known);
-	}
-}
-
-/* In any part of its version: also a file that only took the place of another. */
-static void a_changed_file_is_read(void **state)
-{
-	static const struct version others[] = {
-		{ 9, 2, 500, 3, 4 }, { 1, 9, 500, 3, 4 }, { 1, 2, 9, 3, 4 },
-		{ 1, 2, 500, 9, 4 }, { 1, 2, 500, 3, 9 },
-	};
-	struct asset *known = make_known(&small, false);
-	struct resolve resolve;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		begin(&resolve, "/a", known);
-		resolve_on_open(&resolve, 0);
-		assert_int_equal(stat_regular(&resolve, &others[i]), RESOLVE_READ);
-		assert_int_equal(resolve_on_read(&resolve, (int64_t)others[i].size), RESOLVE_STAT);
-		assert_done(&resolve, stat_regular(&resolve, &others[i]), RESOLVED_FILE);
-	}
-	release(known);
-}
-
-/* Its version may be that of another content, written within the same tick of the file system's clock. */
-static void a_racy_asset_is_never_unchanged(void **state)
-{
-	struct asset *known = make_known(&small, true);
-	struct resolve resolve;
-
-	(void)state;
-	begin(&resolve, "/a", known);
-	resolve_on_open(&resolve, 0);
-	assert_int_equal(stat_regular(&resolve, &small), RESOLVE_READ);
-	release(known);
-}
-
-/* A page has no version; a file of all zeros must not be taken for it. */
-static void a_page_known_so_far_is_no_file(void **state)
-{
-	struct asset *page = asset_create_page(404, BYTES(""), 0);
-	struct version zero = { 0 };
-	struct resolve resolve;
-
-	(void)state;
-	begin(&resolve, "/a", page);
-	resolve_on_open(&resolve, 0);
-	assert_int_equal(stat_regular(&resolve, &zero), RESOLVE_READ);
-	release(page);
-}
-
-/* Changed between the two looks, shorter than it was, or interrupted: all of it anew, name included. */
-static void a_disturbed_reading_begins_anew(void **state)
-{
-	static const struct version replaced = { 1, 9, 600, 3, 4 };
-	struct resolve resolve;
-
-	(void)state;
-	begin(&resolve, "/a", NULL);
-	assert_int_equal(resolve_on_open(&resolve, -EAGAIN), RESOLVE_OPEN);
-	assert_int_equal(resolve_on_open(&resolve, 0), RESOLVE_STAT);
-	assert_int_equal(stat_regular(&resolve, &small), RESOLVE_READ);
-	assert_int_equal(resolve_on_read(&resolve, 500), RESOLVE_STAT);
-	assert_int_equal(stat_regular(&resolve, &replaced), RESOLVE_OPEN);
-	assert_false(resolve.in_memory);
-	assert_int_equal(resolve_on_open(&resolve, 0), RESOLVE_STAT);
-	assert_int_equal(stat_regular(&resolve, &replaced), RESOLVE_READ);
-	assert_int_equal(resolve_on_read(&resolve, 599), RESOLVE_OPEN);
-	assert_int_equal(resolve_on_open(&resolve, 0), RESOLVE_STAT);
-	assert_int_equal(stat_regular(&resolve, &replaced), RESOLVE_READ);
-	assert_int_equal(resolve_on_read(&resolve, -EINTR), RESOLVE_OPEN);
-	assert_int_equal(resolve_on_open(&resolve, 0), RESOLVE_STAT);
-	assert_int_equal(stat_regular(&resolve, &replaced), RESOLVE_READ);
-	assert_int_equal(resolve_on_read(&resolve, 600), RESOLVE_STAT);
-	assert_done(&resolve, stat_regular(&resolve, &replaced), RESOLVED_FILE);
-	assert_true(resolve.in_memory);
-	assert_true(version_equal(&resolve.version, &replaced));
-}
-
-/* Somebody who writes without pause must not keep us reading without end. */
-static void attempts_are_counted(void **state)
-{
-	static const int errors[] = { -EAGAIN, -EINTR };
-	struct resolve resolve;
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		begin(&resolve, "/a", NULL);
-		for (unsigned attempt = 1; attempt < RESOLVE_ATTEMPTS; attempt++)
-			assert_int_equal(resolve_on_open(&resolve, errors[i]), RESOLVE_OPEN);
-		assert_status(&resolve, resolve_on_open(&resolve, errors[i]), 503);
-
-		begin(&resolve, "/a", NULL);
-		for (unsigned attempt = 1; attempt <= RESOLVE_ATTEMPTS; attempt++) {
-			assert_int_equal(resolve_on_open(&resolve, 0), RESOLVE_STAT);
-			assert_int_equal(stat_regular(&resolve, &small), RESOLVE_READ);
-			if (attempt < RESOLVE_ATTEMPTS)
-				assert_int_equal(resolve_on_read(&resolve, errors[i]), RESOLVE_OPEN);
-		}
-		assert_status(&resolve, resolve_on_read(&resolve, errors[i]), 503);
-	}
-}
-
-/* A file that becomes another at any moment. Its content is its version, so a mixture would show. */
-struct restless {
-	uint64_t random;
-	unsigned chance; /* one change in so many moments */
-	struct version version;
-};
-
-static uint64_t random_below(struct restless *file, uint64_t limit)
-{
-	file->random ^= file->random << 13;
-	file->random ^= file->random >> 7;
-	file->random ^= file->random << 17;
-	return (file->random >> 11) % limit;
-}
-
-static void go_on(struct restless *file)
-{
-	if (random_below(file, file->chance) > 0)
-		return;
-	file->version.changed_ns++;
-	file->version.size = random_below(file, SMALL_MAX + 50);
-}
-
-/* Returns how often it was opened. */
-static unsigned resolve_restless(struct restless *file, const struct asset *known)
-{
-	struct version at_begin = { 0 }, at_end = { 0 };
-	enum resolve_step step = RESOLVE_OPEN;
-	struct resolve resolve;
-	unsigned opens = 0;
-	uint64_t asked;
-
-	for (begin(&resolve, "/a", known); step != RESOLVE_DONE;) {
-		go_on(file);
-		switch (step) {
-		case RESOLVE_OPEN:
-			opens++;
-			step = resolve_on_open(&resolve, 0);
-			break;
-		case RESOLVE_STAT:
-			step = stat_regular(&resolve, &file->version);
-			break;
-		default: /* RESOLVE_READ, which is not done at one moment */
-			asked = resolve.version.size;
-			at_begin = file->version;
-			go_on(file);
-			at_end = file->version;
-			step = resolve_on_read(&resolve,
-					       (int64_t)(at_end.size < asked ? at_end.size : asked));
-		}
-	}
-	if (resolve.outcome == RESOLVED_FILE && resolve.in_memory)
-		assert_true(version_equal(&at_begin, &at_end) && version_equal(&at_end, &resolve.version));
-	else if (resolve.outcome == RESOLVED_FILE)
-		assert_true(resolve.version.size > SMALL_MAX);
-	else if (resolve.outcome == RESOLVED_UNCHANGED)
-		assert_true(known && version_equal(&resolve.version, &known->version));
-	else
-		assert_status(&resolve, step, 503);
-	return opens;
-}
-
-/* From a file that rests to one that changes at every look. */
-static void whatever_happens_meanwhile_two_versions_are_never_mixed(void **state)
-{
-	struct restless file = { .random = 88172645463325252u, .version = small };
-	unsigned opens_most = 0;
-
-	(void)state;
-	for (file.chance = 1; file.chance < 12; file.chance++) {
-		for (unsigned round = 0; round < 3000; round++) {
-			struct asset *known = round % 2 ? make_known(&file.version, round % 4 == 1) : NULL;
-			unsigned opens = resolve_restless(&file, known);
-
-			opens_most = opens > opens_most ? opens : opens_most;
-			if (known)
-				release(known);
-		}
-	}
-	assert_int_equal(opens_most, RESOLVE_ATTEMPTS);
+	put("a a.br docs/");
+	find_file("a.br")->version.modified_ns = 0;
+	input.trace = &trace;
+	run("/a");
+	assert_string_equal(lines, "file: a: found, 500 bytes\n"
+				   "file: a.br: older than its plain file, not used\n"
+				   "file: a.gz: No such file or directory\n");
+	lines[0] = 0;
+	run("/docs");
+	assert_string_equal(lines, "file: docs: a folder\n");
 }
 
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_path_becomes_a_name_below_the_root),
-		cmocka_unit_test(a_small_file_is_opened_looked_at_read_and_looked_at),
-		cmocka_unit_test(a_file_above_the_limit_is_not_read),
-		cmocka_unit_test(an_empty_file_is_a_small_file),
-		cmocka_unit_test(every_error_of_an_open_has_its_status),
-		cmocka_unit_test(a_folder_is_a_redirect_and_as_an_index_not_there),
-		cmocka_unit_test(what_is_neither_file_nor_folder_is_not_there),
-		cmocka_unit_test(an_unchanged_file_is_not_read_again),
-		cmocka_unit_test(a_changed_file_is_read),
-		cmocka_unit_test(a_racy_asset_is_never_unchanged),
-		cmocka_unit_test(a_page_known_so_far_is_no_file),
-		cmocka_unit_test(a_disturbed_reading_begins_anew),
-		cmocka_unit_test(attempts_are_counted),
-		cmocka_unit_test(whatever_happens_meanwhile_two_versions_are_never_mixed),
+#define TEST(rule) cmocka_unit_test_setup_teardown(rule, resolve_set_up, resolve_tear_down)
+		TEST(a_path_becomes_a_name_below_the_root),
+		TEST(coded_forms_are_looked_for_in_the_sites_order),
+		TEST(the_coded_forms_that_are_there_are_found),
+		TEST(a_coded_file_asked_for_by_name_has_no_codings),
+		TEST(a_path_of_one_byte_is_the_root),
+		TEST(a_coded_form_without_a_plain_one_is_found),
+		TEST(a_coded_form_older_than_its_plain_one_is_not_used),
+		TEST(a_coded_form_of_the_same_second_is_not_older),
+		TEST(every_error_of_a_look_at_the_plain_file_has_its_status),
+		TEST(every_error_of_a_look_at_a_coded_form_has_its_outcome),
+		TEST(what_is_neither_file_nor_folder_is_not_there),
+		TEST(a_clean_url_finds_the_page_behind_the_file),
+		TEST(the_path_of_a_clean_url_is_that_of_the_page),
+		TEST(each_look_is_traced),
+#undef TEST
 	};
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

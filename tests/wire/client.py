@@ -8,14 +8,17 @@ import time
 
 PATIENCE_S = 10  # for a byte that must come; only a failing test ever waits this long
 PROMPT_S = 1.5  # for the end of a connection: less than the server waits for the peer's own end
+SLOW_PIECE, SLOW_S = 64 << 10, 0.002  # how a slow reader reads
+SLOW_MAX = 32 << 20  # of a body, the rest being read as fast as it comes
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) ([!-~](?:[ -~]*[!-~])?)")
 FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([!-~\x80-\xff](?:[ !-~\x80-\xff]*[!-~\x80-\xff])?)")
-# The order that every final head keeps; a head has some of these.
+# The order that every final head keeps unless a configuration says otherwise; a head has some of these.
 ORDER = (
-    "Server Date Content-Type Content-Length Last-Modified ETag Accept-Ranges "
-    "Content-Range Location Allow Retry-After Connection"
+    "Server Date Content-Type Content-Length Last-Modified ETag Accept-Ranges Content-Encoding Content-Language "
+    "Vary Location Allow Retry-After Content-Range Repr-Digest Connection"
 ).split()
 WITHOUT_BODY = (204, 304)
+MULTIPART = "multipart/byteranges"
 
 
 class Failure(Exception):
@@ -28,20 +31,23 @@ def require(condition, message):
 
 
 class Response:
-    """A head as it came, split and checked against what every response must be."""
+    """A head as it came, split and checked against what every response must be.
 
-    def __init__(self, raw):
-        self.raw = raw
+    `is_plain`: no configuration has added, removed or ordered fields.
+    """
+
+    def __init__(self, raw, is_plain=True):
+        self.raw, self.is_plain = raw, is_plain
         lines = raw.removesuffix(b"\r\n\r\n").split(b"\r\n")
         status = STATUS_LINE.fullmatch(lines[0])
         require(status, f"malformed status line {lines[0]!r}")
         self.status = int(status.group(1))
         self.status_text = lines[0].decode("latin-1").removeprefix("HTTP/1.1 ")
         self.fields = [self.split_field(line) for line in lines[1:]]
-        names = [name.lower() for name, _ in self.fields]
-        require(len(set(names)) == len(names), f"a field came twice: {names}")
         if self.status >= 200:
             self.check_final()
+        elif self.status == 103:
+            require(self.fields and all(name == "Link" for name, _ in self.fields), f"early hints {self.fields}")
         else:
             require(not self.fields, "fields in an interim response")
 
@@ -51,16 +57,23 @@ class Response:
         require(field, f"malformed field line {line!r}")
         return field.group(1).decode(), field.group(2).decode("latin-1")
 
+    def get_all(self, name):
+        return [value for have, value in self.fields if have.lower() == name.lower()]
+
     def get(self, name):
-        for have, value in self.fields:
-            if have.lower() == name.lower():
-                return value
-        return None
+        return next(iter(self.get_all(name)), None)
+
+    def members(self, name):
+        """Of a list: its members in lower case."""
+        return [member.strip().lower() for member in ",".join(self.get_all(name)).split(",") if member.strip()]
 
     def check_final(self):
         names = [name for name, _ in self.fields]
-        require(names == [name for name in ORDER if name in names], f"fields out of order or unknown: {names}")
-        require(self.get("Server") == "quoit", f"Server: {self.get('Server')}")
+        for name in names if self.is_plain else ORDER:
+            require(len(self.get_all(name)) <= 1, f"{name} came twice: {names}")
+        if self.is_plain:
+            require(names == [name for name in ORDER if name in names], f"fields out of order or unknown: {names}")
+            require(self.get("Server") == "quoit", f"Server: {self.get('Server')}")
         require(self.get("Connection") in ("keep-alive", "close"), f"Connection: {self.get('Connection')}")
         self.check_date()
         for name in self.expected_fields():
@@ -70,13 +83,29 @@ class Response:
             require("Content-Type" not in names, f"a {self.status} with Content-Type")
         else:
             require(re.fullmatch(r"0|[1-9]\d*", self.get("Content-Length")), "malformed Content-Length")
+        self.check_representation()
+
+    def check_representation(self):
+        if self.get("Content-Range"):
+            require(self.status in (206, 416) and not self.is_multipart, f"a {self.status} with Content-Range")
+        if self.get("Content-Encoding"):
+            require("accept-encoding" in self.members("Vary") or self.get("Vary") == "*",
+                    f"Content-Encoding: {self.get('Content-Encoding')} with Vary: {self.get('Vary')}")
+
+    @property
+    def is_multipart(self):
+        return (self.get("Content-Type") or "").startswith(MULTIPART)
 
     def expected_fields(self):
         expected = [] if self.status in WITHOUT_BODY else ["Content-Type", "Content-Length"]
-        if self.status in (200, 206):
+        if self.status in (200, 206) and self.is_plain:
             expected += ["Last-Modified", "ETag", "Accept-Ranges"]
-        return expected + {206: ["Content-Range"], 301: ["Location"], 304: ["ETag"], 405: ["Allow"],
-                           416: ["Content-Range"], 503: ["Retry-After"]}.get(self.status, [])
+        if self.status == 304 and self.is_plain:
+            expected += ["ETag"]
+        if self.status == 206 and not self.is_multipart:
+            expected += ["Content-Range"]
+        return expected + {301: ["Location"], 405: ["Allow"], 416: ["Content-Range"],
+                           503: ["Retry-After"]}.get(self.status, [])
 
     def check_date(self):
         date = self.get("Date") or ""
@@ -92,7 +121,8 @@ class Response:
 class Connection:
     """A socket with what was received and not yet looked at."""
 
-    def __init__(self, port):
+    def __init__(self, port, is_plain):
+        self.is_plain = is_plain
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
@@ -107,12 +137,12 @@ class Connection:
             self.half_closed = True
             self.socket.shutdown(socket.SHUT_WR)
 
-    def receive(self, wait_s):
+    def receive(self, wait_s, size=1 << 20):
         """Take what is there, after waiting for it at most this long. False when there was nothing."""
         if self.end or not select.select([self.socket], [], [], wait_s)[0]:
             return False
         try:
-            data = self.socket.recv(1 << 20)
+            data = self.socket.recv(size)
         except (ConnectionResetError, BrokenPipeError):
             self.end = "reset"
             return False
@@ -168,9 +198,13 @@ class Connection:
         size = self.received.index(b"\r\n\r\n") + 4
         head = bytes(self.received[:size])
         del self.received[:size]
-        return Response(head)
+        return Response(head, self.is_plain)
 
-    def read_body(self, size):
+    def read_body(self, size, is_slow=False):
+        """`is_slow`: with a rest between pieces, so that the server finds a full socket again and again."""
+        while is_slow and len(self.received) < min(size, SLOW_MAX) and not self.end:
+            time.sleep(SLOW_S)
+            self.receive(PATIENCE_S, SLOW_PIECE)
         self.need(lambda: len(self.received) >= size, f"{size} bytes of body")
         body = bytes(self.received[:size])
         del self.received[:size]

@@ -3,11 +3,12 @@
 
 Every modification time is set, in the past and with a fraction of a second, so that entity
 tags and dates can be predicted. What a machine or a right does not allow (a device node, a
-folder that even root may not read) is left out and listed in `missing`.
+folder that even root may not read, a tool that is not installed) is left out and listed in `missing`.
 """
 import email.utils
 import os
 import random
+import shutil
 import socket
 
 MODIFIED_NS = 1_715_000_000_123_456_789  # Mon, 06 May 2024 12:53:20 GMT, and a fraction
@@ -103,11 +104,13 @@ class Fixture:
         self.link()
         self.make_special()
         self.age()
+        self.missing.update(tool for tool in ("brotli", "zstd") if not shutil.which(tool))
         self.lock(caps_dropped)
 
     def path(self, name):
+        """Of a name in the site, with or without the slash that requests begin with."""
         name = name if isinstance(name, bytes) else name.encode("latin-1")
-        return os.path.join(self.root, name)
+        return os.path.join(self.root, name.lstrip(b"/"))
 
     def write_files(self):
         for name, content in small_files().items():
@@ -185,9 +188,10 @@ class Fixture:
     def size(self, name):
         return os.stat(self.path(name)).st_size
 
-    def etag(self, name):
+    def etag(self, name, coding=None):
+        """Of a file, or of one that is a coded form."""
         stat = os.stat(self.path(name))
-        return f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+        return f'"{stat.st_mtime_ns:x}-{stat.st_size:x}{"-" + coding if coding else ""}"'
 
     def modified(self, name, offset_s=0):
         seconds = os.stat(self.path(name)).st_mtime_ns // 1_000_000_000

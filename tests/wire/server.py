@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Start servers for `run`, notice how they end, and keep the rights of root out of the way."""
 import ctypes
+import os
 import re
 import select
 import signal
 import subprocess
 import tempfile
 import threading
+import time
 
+RELOADED = re.compile(r"quoit: reloaded |; serving on as before")
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehavior|runtime error:|check failed", re.I)
 
 
@@ -31,9 +34,10 @@ class Server:
         self.stderr = tempfile.TemporaryFile()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.stderr,
                                         preexec_fn=drop_caps if limited else None)
-        self.port = self.read_port()
+        self.port = None
 
-    def read_port(self):
+    def wait(self):
+        """Until it says where it listens."""
         ready = select.select([self.process.stdout], [], [], 20)[0]
         line = self.process.stdout.readline().decode("utf-8", "replace") if ready else ""
         found = re.search(r" on http://127\.0\.0\.1:(\d+) \(.*\)\n$", line)
@@ -41,11 +45,22 @@ class Server:
             self.process.kill()
             self.process.wait()
             raise RuntimeError(f"the server did not say where it listens: {line!r}\n{self.errors()}")
-        return int(found.group(1))
+        self.port = int(found.group(1))
+        return self
 
     def errors(self):
-        self.stderr.seek(0)
-        return self.stderr.read().decode("utf-8", "replace")
+        """What it has said so far. The position is the server's own: nobody else may move it."""
+        file = self.stderr.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode("utf-8", "replace")
+
+    def reload(self):
+        """Returns when it has said how that went."""
+        before, deadline = len(self.errors()), time.monotonic() + 10
+        self.process.send_signal(signal.SIGHUP)
+        while not RELOADED.search(self.errors()[before:]):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the server says nothing of the reload: {self.errors()[before:]!r}")
+            time.sleep(0.01)
 
     def stop(self):
         """None when it ended as it should, else what went wrong."""
@@ -61,39 +76,66 @@ class Server:
 
 
 class Keeper:
-    """Holds a server for each lane and set of options, and starts another where one died."""
+    """Holds a server for each lane and set of options, and starts another where one died.
 
-    def __init__(self, command, limited):
-        self.command, self.limited = command, limited
+    A transcript with a configuration has one for itself alone, which ends with it.
+    """
+
+    def __init__(self, binary, root, engine, limited):
+        self.binary, self.root, self.limited = binary, root, limited
+        self.engine = ["--engine", engine] if engine else []
         self.lock = threading.Lock()
         self.servers = {}
+        self.alone = set()
         self.complaints = []
 
-    def port(self, lane, options=()):
+    def launch(self, options, has_root):
+        command = [self.binary, "serve", *([] if has_root else [self.root])]
+        return Server([*command, "--listen", "127.0.0.1:0", "--threads", "1", *self.engine, *options], self.limited)
+
+    def shared(self, lane, options=()):
         with self.lock:
             key = (lane, options)
             server = self.servers.get(key)
             if server and server.process.poll() is not None:
                 self.let_go(key)
             if key not in self.servers:
-                self.servers[key] = Server([*self.command, *options], self.limited)
-            return self.servers[key].port
+                self.servers[key] = self.launch(options, False).wait()
+            return self.servers[key]
+
+    def start(self, options, has_root):
+        with self.lock:
+            server = self.launch(options, has_root)
+            self.alone.add(server)
+        try:
+            return server.wait()
+        except RuntimeError:
+            self.alone.discard(server)
+            raise
+
+    def end(self, server):
+        """What went wrong, or None."""
+        with self.lock:
+            self.alone.discard(server)
+        return self.complaint_of(server)
+
+    @staticmethod
+    def complaint_of(server):
+        """Stop a server: how it ended, if not well, or what a sanitizer said."""
+        died = server.process.poll() is not None
+        complaint = server.stop() or ("ended without being told to" if died else None)
+        errors = server.errors()
+        return complaint or (errors[-4000:] if SANITIZER.search(errors) else None)
 
     def let_go(self, key):
-        """Stop a server and remember how it ended, and what a sanitizer said."""
-        server = self.servers.pop(key)
-        died = server.process.poll() is not None
-        complaint = server.stop() or (died and "ended without being told to")
-        errors = server.errors()
-        if not complaint and SANITIZER.search(errors):
-            complaint = errors[-4000:]
+        complaint = self.complaint_of(self.servers.pop(key))
         if complaint:
             self.complaints.append(f"{' '.join(key[1])} {complaint}".strip())
 
     def kill(self):
         """At once, and for good: whoever wants another server now waits for ever."""
         self.lock.acquire(timeout=5)
-        for server in list(self.servers.values()):
+        for server in [*self.servers.values(), *self.alone]:
             server.process.kill()
 
     def stop(self):

@@ -32,13 +32,17 @@ class Transcript:
     only_whole: bool
     needs: list
     options: tuple
+    config: list  # the lines of a YAML file; empty: none
 
 
 STATUS = re.compile(r"\d{3} [^\r\n]+")
 STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+STDERR = re.compile(r'stderr (?:([1-9]\d*) )?(".*")')
 ESCAPE = re.compile(r'\\(x[0-9a-fA-F]{2}|.)')
 ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\", '"': '"'}
-NAMED_ACTIONS = {"file", "overwrite", "copy", "remove", "truncate", "folder"}
+NAMED_ACTIONS = {"file", "overwrite", "copy", "remove", "truncate", "folder", "link", "age", "dated", "coded"}
+BLOCKS = ("each", "repeat", "until")
+TOOLS = {"br": "brotli", "zstd": "zstd"}  # what compresses and is not Python's own
 
 
 def unescape(text):
@@ -87,12 +91,13 @@ class Reader:
         self.only_whole = False
         self.needs = []
         self.options = ()
+        self.config = []
         with open(path, encoding="latin-1", newline="\n") as file:
             self.lines = self.join(file.read().split("\n"))
 
     @staticmethod
     def join(lines):
-        """Numbered lines; one that ends with a backslash goes on in the next. Raw bytes (>>) never do."""
+        """Numbered lines; one that ends with a backslash goes on in the next. Raw bytes and YAML never do."""
         joined, begin = [], None
         for number, line in enumerate(lines, 1):
             if begin is not None:
@@ -100,7 +105,7 @@ class Reader:
             else:
                 joined.append((number, line.strip() if not line.lstrip().startswith(">") else line.lstrip()))
             text = joined[-1][1]
-            more = text.endswith("\\") and not text.startswith(">")
+            more = text.endswith("\\") and not text.startswith((">", "|"))
             if more:
                 joined[-1] = (joined[-1][0], text[:-1])
             begin = joined[-1][0] if more else None
@@ -112,16 +117,20 @@ class Reader:
         except WireError as error:
             raise WireError(f"{self.path}:{self.line}: {error}") from None
         name = self.path.rsplit("/", 1)[-1].removesuffix(".wire")
-        return Transcript(name, " ".join(self.comments), self.steps, self.only_whole, self.needs, self.options)
+        return Transcript(name, " ".join(self.comments), self.steps, self.only_whole, self.needs, self.options,
+                          self.config)
 
     def block(self, at, end, variables):
         while at < end:
             self.line, text = self.lines[at]
             word = text.split(" ", 1)[0]
-            if word in ("each", "repeat"):
+            if word in BLOCKS:
                 close = self.find_end(at + 1, end)
-                for values in self.loop(word, text):
-                    self.block(at + 1, close, variables | values)
+                if word == "until":
+                    self.until(at, close, variables)
+                else:
+                    for values in self.loop(word, text):
+                        self.block(at + 1, close, variables | values)
                 at = close + 1
                 continue
             self.one(text, word, variables)
@@ -131,10 +140,18 @@ class Reader:
         depth = 1
         for index in range(at, end):
             word = self.lines[index][1].split(" ", 1)[0]
-            depth += (word in ("each", "repeat")) - (word == "end")
+            depth += (word in BLOCKS) - (word == "end")
             if depth == 0:
                 return index
-        raise WireError("no `end` for this loop")
+        raise WireError("no `end` for this block")
+
+    def until(self, at, close, variables):
+        """A step that holds steps, which are played until they succeed."""
+        line, text = self.lines[at]
+        outer, self.steps = self.steps, []
+        self.block(at + 1, close, variables)
+        inner, self.steps = self.steps, outer
+        self.steps.append(Step("until", line, (int(text.split()[1]), inner), variables))
 
     @staticmethod
     def loop(word, text):
@@ -156,20 +173,38 @@ class Reader:
             self.add("send", text, variables)
         elif text.startswith("<"):
             self.expectation(text, variables)
+        elif text.startswith("|"):
+            self.yaml().append(text[1:].removeprefix(" "))
         elif word == "only-whole":
             self.only_whole = True
         elif word == "needs":
-            self.needs.append(text.split()[1])
+            self.needs += text.split()[1:]
         elif word == "options":
             self.options = tuple(text.split()[1:])
-        elif text in ("connection", "drop", "shutdown"):
+        elif text in ("connection", "drop", "shutdown", "reload"):
             self.add(text, None, variables)
+        elif text == "reload-with":
+            self.add(text, [], variables)
+        elif word == "holds":
+            _, folder, count = text.split(" ")
+            self.add(word, (folder, int(count)), variables)
+        elif word == "stderr":
+            found = STDERR.fullmatch(text)
+            if not found:
+                raise WireError('expected: stderr [COUNT] "text"')
+            self.add(word, (int(found[1] or 0), strings(found[2])[0]), variables)
         elif word == "pause":
             self.add("pause", int(text.split()[1]), variables)
         elif word in NAMED_ACTIONS:
             self.action(word, text, variables)
         else:
             raise WireError(f"unknown line: {text}")
+
+    def yaml(self):
+        """The file that a line of YAML belongs to: what is reloaded, or what the server starts with."""
+        if self.steps and self.steps[-1].kind == "reload-with":
+            return self.steps[-1].argument
+        return self.config
 
     def action(self, word, text, variables):
         parts = text.split(" ", 2)
@@ -178,6 +213,13 @@ class Reader:
         argument = parts[2] if len(parts) > 2 else ""
         if word in ("file", "overwrite"):
             argument = "".join(strings(argument))
+        if word == "coded":
+            coding, _, fixture = argument.partition(" ")
+            if coding not in ("gzip", "br", "zstd") or not fixture:
+                raise WireError("expected: coded NAME gzip|br|zstd FIXTURE")
+            if coding in TOOLS:
+                self.needs.append(TOOLS[coding])
+            argument = (coding, fixture)
         self.add(word, (parts[1], argument), variables)
 
     def expectation(self, text, variables):
@@ -198,6 +240,12 @@ class Reader:
             return Check("absent", self.line, text[2:].strip())
         if text in ("<exact", "<same-head"):
             return Check(rest, self.line)
+        if text in ("<json", "<slowly"):
+            return Check("body-" + rest, self.line)
+        if text.startswith("<parts-type "):
+            return Check("parts-type", self.line, rest.removeprefix("parts-type ").strip())
+        if text.startswith("<parts "):
+            return Check("body-parts", self.line, self.parts(rest.removeprefix("parts "), variables))
         if text.startswith("<body"):
             return self.body(text[5:], variables)
         name, colon, value = rest.partition(":")
@@ -207,10 +255,10 @@ class Reader:
 
     def body(self, rest, variables):
         kind, _, argument = rest.partition(" ")
-        if kind == "-lacks":
-            return Check("body-lacks", self.line, "".join(strings(argument)))
-        if kind == "-file":
-            return Check("body-file", self.line, self.file_range(argument, variables))
+        if kind in ("-has", "-lacks"):
+            return Check("body" + kind, self.line, "".join(strings(argument)))
+        if kind in ("-file", "-decoded"):
+            return Check("body" + kind, self.line, self.file_range(argument, variables))
         if kind == "" and argument in ("none", "{html}", "later"):
             return Check("body-" + argument.strip("{}"), self.line)
         if kind == "":
@@ -218,13 +266,22 @@ class Reader:
         raise WireError(f"unknown body expectation: <body{rest}")
 
     @staticmethod
-    def file_range(argument, variables):
-        argument = "".join(variables.get(piece, piece) for piece in pieces(argument))
-        name, _, numbers = argument.partition(" ")
+    def file_words(argument, variables):
+        """The words of "FILE a-b ..": in braces stand values of loops, others are left to the play."""
+        replaced = "".join(variables.get(piece, "{" + piece + "}") if index % 2 else piece
+                           for index, piece in enumerate(pieces(argument)))
+        return replaced.split(" ")
+
+    def file_range(self, argument, variables):
+        name, *numbers = self.file_words(argument, variables)
         if not numbers:
             return name, None, None
-        first, _, last = numbers.partition("-")
+        first, _, last = numbers[0].partition("-")
         return name, int(first), int(last)
+
+    def parts(self, argument, variables):
+        name, *ranges = self.file_words(argument, variables)
+        return name, [tuple(int(number) for number in one.split("-")) for one in ranges]
 
 
 def read(path):

@@ -1,0 +1,1 @@
+console.log("a plain word, no hash");
