@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "serve/codec.h"
 #include "serve/fetch_steps.h"
+#include "serve/file_spec.h"
 #include "serve/work.h"
 #include "site/names.h"
 
@@ -66,6 +67,17 @@ static int refuse_folder(const struct config *config, int error, struct fault *f
 		config->compress_folder, strerror(-error));
 }
 
+/* The folder that this one is in, or is to be made in: "." behind its path. */
+static void write_parent(const char *path, struct text *out)
+{
+	text_add(out, bytes_string(path));
+	while (out->size > 1 && out->base[out->size - 1] == '/')
+		out->size--;
+	while (out->size > 0 && out->base[out->size - 1] != '/')
+		out->size--;
+	text_add(out, BYTES("."));
+}
+
 int compress_try(const struct config *config, struct fault *fault)
 {
 	const char *path = config->compress_folder;
@@ -81,17 +93,47 @@ int compress_try(const struct config *config, struct fault *fault)
 	} else if (errno != ENOENT) {
 		error = -errno;
 	} else {
-		text_add(&parent, bytes_string(path));
-		while (parent.size > 1 && parent.base[parent.size - 1] == '/')
-			parent.size--;
-		while (parent.size > 0 && parent.base[parent.size - 1] != '/')
-			parent.size--;
-		text_add(&parent, BYTES("."));
+		write_parent(path, &parent);
 		if (faccessat(AT_FDCWD, text_string(&parent), W_OK | X_OK, AT_EACCESS) < 0)
 			error = -errno;
 		text_deinit(&parent);
 	}
 	return error < 0 ? refuse_folder(config, error, fault) : 0;
+}
+
+static bool is_served(const struct site *site, int fd, const struct stat *status)
+{
+	struct text path = TEXT_EMPTY;
+	struct stat root;
+	bool inside = file_spec_inside(site, fd, &path);
+
+	text_deinit(&path);
+	return inside || (fstat(site->root, &root) == 0 && root.st_dev == status->st_dev &&
+			  root.st_ino == status->st_ino);
+}
+
+int compress_check_place(const struct config *config, const struct sites *sites, struct fault *fault)
+{
+	int fd = open(config->compress_folder, O_PATH | O_DIRECTORY | O_CLOEXEC), error = 0;
+	struct text parent = TEXT_EMPTY;
+	struct stat status;
+
+	if (fd < 0) {
+		write_parent(config->compress_folder, &parent);
+		fd = open(text_string(&parent), O_PATH | O_DIRECTORY | O_CLOEXEC);
+		text_deinit(&parent);
+	}
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return 0; /* compress_try() and compress_create() say so */
+	for (unsigned i = 0; i < sites->count && error == 0; i++)
+		if (is_served(sites->site[i], fd, &status))
+			error = fault_set(
+				fault, -EINVAL,
+				"the compress-folder %s is inside of %s, which is served; name one that is "
+				"not",
+				config->compress_folder, sites->site[i]->options.root);
+	close(fd);
+	return error;
 }
 
 int compress_create(const struct config *config, struct compressor **ret_compressor, struct fault *fault)

@@ -13,6 +13,7 @@
 #include "serve/config.h"
 
 struct compressor;
+struct sites;
 struct fetch;
 struct worker;
 
@@ -20,6 +21,8 @@ struct worker;
 int compress_create(const struct config *config, struct compressor **ret_compressor, struct fault *fault);
 /* Would it succeed? The same result and sentence, and nothing is created. */
 int compress_try(const struct config *config, struct fault *fault);
+/* -EINVAL with a sentence when --compress-folder is in what one of the sites serves, or would be. */
+int compress_check_place(const struct config *config, const struct sites *sites, struct fault *fault);
 /* NULL is ignored. No job may be under way. */
 void compress_destroy(struct compressor *compressor);
 

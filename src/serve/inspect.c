@@ -43,7 +43,9 @@ int quoit_check(struct quoit *quoit, void (*report)(void *context, const char *l
 	server_raise_descriptors();
 	result = plan_make(&server->flags, &plan, &problems);
 	if (result == 0) {
-		if (sites_want_precompress(plan.sites) && compress_try(&plan.config, &fault) < 0)
+		if (sites_want_precompress(plan.sites) &&
+		    (compress_try(&plan.config, &fault) < 0 ||
+		     compress_check_place(&plan.config, plan.sites, &fault) < 0))
 			problems_add(&problems, NULL, "%s", fault.text);
 		plan_deinit(&plan);
 		result = (int)problems.count;

@@ -291,8 +291,11 @@ static int prepare(struct server *server, cpu_set_t *ret_cpus)
 		config->threads = (uint64_t)CPU_COUNT(ret_cpus);
 	note_root(server);
 	error = fit_descriptors(server);
-	if (error == 0 && sites_want_precompress(server->sites))
-		error = compress_create(config, &server->compressor, &server->fault);
+	if (error == 0 && sites_want_precompress(server->sites)) {
+		error = compress_check_place(config, server->sites, &server->fault);
+		if (error == 0)
+			error = compress_create(config, &server->compressor, &server->fault);
+	}
 	if (error == 0)
 		error = jobs_create((unsigned)config->helpers, &server->jobs, &server->fault);
 	scan_init(SCAN_BEST);
@@ -381,6 +384,14 @@ int quoit_reload(struct quoit *quoit)
 		return error;
 	}
 	problems_deinit(&problems);
+	if (server->compressor) {
+		/* The folder is that of the start, the roots are new. */
+		error = compress_check_place(&server->config, plan.sites, &server->fault);
+		if (error < 0) {
+			plan_deinit(&plan);
+			return error;
+		}
+	}
 	warn_of_differences(server, &plan);
 	pthread_mutex_lock(&server->lock);
 	old = server->sites;

@@ -100,9 +100,9 @@ static bool is_navigated(const struct asset *asset, const struct request *reques
 	return asset->hints.size > 0 && request->minor > 0 && variant_is_navigation(request);
 }
 
-/* A file: conditions, ranges, and what goes with it. */
-static void answer_file(struct answer *answer, const struct request *request, int64_t now,
-			const struct trace *trace)
+/* Conditions, ranges, and what else a request may want of a file. */
+static void answer_wishes(struct answer *answer, const struct request *request, int64_t now,
+			  const struct trace *trace)
 {
 	if (request->present & CONDITION_FIELDS && !answer_condition(answer, request, now, trace))
 		return;
@@ -114,6 +114,16 @@ static void answer_file(struct answer *answer, const struct request *request, in
 		answer_digest(answer, request);
 	if (answer->status == 200 && is_navigated(answer->asset, request))
 		answer->has_hints = true;
+}
+
+#define WISHES (CONDITION_FIELDS | UINT32_C(1) << FIELD_RANGE | UINT32_C(1) << FIELD_WANT_REPR_DIGEST)
+
+/* Most requests want the file and nothing else. */
+static inline void answer_file(struct answer *answer, const struct request *request, int64_t now,
+			       const struct trace *trace)
+{
+	if (request->present & WISHES || answer->asset->hints.size > 0)
+		answer_wishes(answer, request, now, trace);
 }
 
 /* The member of the chain that the client gets; false: it is none, and the answer says what to do. */
@@ -140,12 +150,12 @@ static bool answer_variant(struct answer *answer, const struct request *request,
 	return false;
 }
 
-void answer_asset(struct answer *answer, const struct request *request, const struct subject *subject,
-		  const struct trace *trace)
+/* What is no file, or a file of which there is a choice. */
+static __attribute__((noinline)) void answer_other(struct answer *answer, const struct request *request,
+						   const struct subject *subject, const struct trace *trace)
 {
-	struct asset *first = subject->first;
+	const struct asset *first = subject->first;
 
-	answer_whole(answer, request, first);
 	if (first->kind == ASSET_PAGE) {
 		if (first->status == 404 && !subject->is_fallback && subject->site->options.fallback[0] &&
 		    variant_is_navigation(request))
@@ -165,6 +175,18 @@ void answer_asset(struct answer *answer, const struct request *request, const st
 		return;
 	if (first->kind == ASSET_FILE)
 		answer_file(answer, request, subject->now, trace);
+}
+
+void answer_asset(struct answer *answer, const struct request *request, const struct subject *subject,
+		  const struct trace *trace)
+{
+	struct asset *first = subject->first;
+
+	answer_whole(answer, request, first);
+	if (first->kind == ASSET_FILE && variant_is_only(first, request))
+		answer_file(answer, request, subject->now, trace);
+	else
+		answer_other(answer, request, subject, trace);
 }
 
 void answer_page(struct answer *answer, const struct request *request, const struct site *site,
