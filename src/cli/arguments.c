@@ -91,7 +91,8 @@ static int take_letter(struct reader *reader, const char *text)
 static int take_operand(struct reader *reader, const char *text)
 {
 	if (reader->operand)
-		return cli_error(CLI_USAGE, "one of \"%s\" and \"%s\" is too much; see --help",
+		return cli_error(CLI_USAGE,
+				 "one argument is expected, not both \"%s\" and \"%s\"; see --help",
 				 reader->operand, text);
 	reader->operand = text;
 	return CLI_OK;

@@ -27,7 +27,7 @@ static int help(void)
 	     "the status; 2: the command line or the configuration is wrong; 1: it could not\n"
 	     "be done.\n\n"
 	     "Examples: quoit explain /index.html --root /srv/www\n"
-	     "          quoit explain http://example.org/app.js -H 'Accept-Encoding: br, gzip' \\\n"
+	     "          quoit explain http://example.org/app.js -H 'Accept-Encoding: br' \\\n"
 	     "            --config /etc/quoit/quoit.yaml");
 	return cli_flush();
 }

@@ -55,6 +55,8 @@ static int help(void)
 		snprintf(flag, sizeof(flag), "--%s %s", option.name, option.value);
 		snprintf(text, sizeof(text), "%s (%s)", option.sentence, option.fallback);
 		printf("  %-*s", HELP_INDENT - 2, flag);
+		if (strlen(flag) + 2 >= HELP_INDENT)
+			printf("\n%*s", HELP_INDENT, "");
 		print_wrapped(text);
 	}
 	printf("  %-*sthis text\n", HELP_INDENT - 2, "--help");

@@ -281,7 +281,10 @@ static void answer_status(struct journey *journey, unsigned status)
 {
 	struct explanation *explanation = &journey->explanation;
 
-	if (status == 405)
+	if (status == 400)
+		explain_say(explanation, "target",
+			    "400: malformed: a bad %%, a %%00, a .. above the root, or no form of a target");
+	else if (status == 405)
 		explain_say(explanation, "method", "405: %s is not served", journey->method);
 	else if (status == 204)
 		explain_say(explanation, "method", "204: OPTIONS is told what there is");
@@ -313,17 +316,12 @@ static void answer(struct journey *journey)
 	unsigned status = request_status(request, &journey->target, journey->scratch);
 	struct bytes host;
 
-	if (status == 400) {
-		explain_say(explanation, "target",
-			    "400: malformed: a bad %%, a %%00, a .. above the root, or no form of a target");
-		refuse(journey, 400);
-		return;
-	}
-	if (request->method == METHOD_CONNECT)
+	if (status == 400 || request->method == METHOD_CONNECT)
 		request->keep_alive = false;
 	if (request->repeated & HTTP1_LIST_FIELDS)
 		join(journey);
-	host = request_host(request, status != 405 ? journey->target.authority : bytes_make(NULL, 0));
+	host = request_host(request,
+			    status != 400 && status != 405 ? journey->target.authority : bytes_make(NULL, 0));
 	journey->subject.site = sites_find(explanation->plan->sites, host);
 	explain_say_host(explanation, journey->subject.site, host);
 	if (status == 0 || status == 204 || journey->target.hidden)

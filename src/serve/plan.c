@@ -200,7 +200,7 @@ static int make_default_site(struct making *making)
 	making->site_count = 1;
 	report_detach(&making->config, making->problems, from, true);
 	/* Who writes hosts does not mean to serve the working directory to everybody else. */
-	if (making->file && making->file->hosts_count > 0 &&
+	if (making->file && making->file->hosts_count > 0 && making->shape_count == 0 &&
 	    making->config.origin[CONFIG_ROW_SITE(SITE_OPTION_root)] == CONFIG_DEFAULT)
 		problems_add(
 			making->problems, PLACE_KEY(NULL, "hosts"),

@@ -253,6 +253,39 @@ static void the_plain_form_is_asked_for_where_only_coded_ones_are(void **state)
 	fixture_release(chain);
 }
 
+/* One page that cannot be decoded says nothing of the page in another language. */
+static void each_language_is_decoded_for_itself(void **state)
+{
+	struct site_options options = site_maker_options();
+	struct asset_spec spec = { .coding = CODING_GZIP, .vary = VARY_ENCODING | VARY_LANGUAGE, .size = 5 };
+	struct request request = request_with(FIELD_ACCEPT_LANGUAGE, "fr");
+	struct site *polyglot;
+	struct answer answer;
+	struct asset *chain;
+
+	(void)state;
+	options.languages = (char *)"en,fr";
+	polyglot = fixture_site(&options, NULL);
+	chain = fixture_file(polyglot, &spec);
+	spec.language = 1;
+	chain->next = fixture_file(polyglot, &spec);
+	chain->decoded = MAKING_FAILED;
+	decide(&answer, &request, polyglot, chain, "", false);
+	assert_int_equal(answer.need, NEED_DECODED);
+	assert_ptr_equal(answer.asset, chain->next);
+	chain->next->decoded = MAKING_FAILED;
+	decide(&answer, &request, polyglot, chain, "", false);
+	assert_int_equal(answer.need, NEED_PAGE);
+	assert_int_equal(answer.status, 406);
+	chain->decoded = MAKING_NOT;
+	request_set(&request, FIELD_ACCEPT_LANGUAGE, "en");
+	decide(&answer, &request, polyglot, chain, "", false);
+	assert_int_equal(answer.need, NEED_DECODED);
+	assert_ptr_equal(answer.asset, chain);
+	fixture_release(chain);
+	site_destroy(polyglot);
+}
+
 /* RFC 9530: of the whole representation, also beside a part of it; a 304 and errors have none. */
 static void a_digest_is_made_before_it_is_sent(void **state)
 {
@@ -393,6 +426,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(conditions_are_those_of_the_coding_that_is_chosen),
 		cmocka_unit_test(what_no_form_is_acceptable_of_is_406),
 		cmocka_unit_test(the_plain_form_is_asked_for_where_only_coded_ones_are),
+		cmocka_unit_test(each_language_is_decoded_for_itself),
 		cmocka_unit_test(a_digest_is_made_before_it_is_sent),
 		cmocka_unit_test(a_digest_is_not_made_for_who_does_not_want_it),
 		cmocka_unit_test(hints_go_before_a_200_to_a_navigation_by_http_1_1),
