@@ -85,7 +85,9 @@ int compress_try(const struct config *config, struct fault *fault)
 	struct stat status;
 	int error = 0;
 
-	if (stat(path, &status) == 0) {
+	if (!*path) {
+		error = -ENOENT;
+	} else if (stat(path, &status) == 0) {
 		if (!S_ISDIR(status.st_mode))
 			error = -ENOTDIR;
 		else if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0)
@@ -305,7 +307,9 @@ static bool make(struct compress_work *compress, enum coding coding, struct byte
 	if (!name.failed && !part.failed && faccessat(compressor->folder, text_string(&name), F_OK, 0) == 0) {
 		made = true; /* another worker, or another server, was first */
 	} else if (!name.failed && !part.failed) {
-		fd = openat(compressor->folder, text_string(&part), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		/* A link of that name, or what a process of this number has left, is not written to. */
+		unlinkat(compressor->folder, text_string(&part), 0);
+		fd = openat(compressor->folder, text_string(&part), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 			    0600);
 		if (fd >= 0) {
 			made = codec_encode(coding, content, compressor->time_max_ms,

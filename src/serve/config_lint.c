@@ -300,7 +300,7 @@ static void read_pair(struct reader *reader, const struct spot *mapping, const y
 	const cyaml_schema_field_t *keys = mapping->schema->mapping.fields, *key;
 	struct spot value = { .node = node_of(reader, pair->value) };
 
-	if (!name) {
+	if (!name || strlen(name) != node->data.scalar.length) {
 		ADD(reader, &node->start_mark, PLACE_KEY(mapping->place, "?"), "a key is a single word");
 		return;
 	}

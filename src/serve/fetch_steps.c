@@ -30,7 +30,7 @@
 
 uint64_t fetch_resolve_flags(const struct site *site)
 {
-	return file_spec_how(RESOLVE_LOOK, site)->resolve;
+	return file_spec_how(RESOLVE_LOOK, site, false)->resolve;
 }
 
 static void close_file(struct worker *worker, struct fetch *fetch)
@@ -82,7 +82,9 @@ static void submit_open(struct worker *worker, struct fetch *fetch, enum resolve
 		fetch_drop_loaded(worker, fetch); /* it begins again */
 	fetch->step = step;
 	fetch->has_followed = false;
-	submit(worker, fetch, text_string(&fetch->name), file_spec_how(fetch->step, fetch->entry->site));
+	submit(worker, fetch, text_string(&fetch->name),
+	       file_spec_how(fetch->step, fetch->entry->site,
+			     file_spec_is_made(&fetch->resolve, fetch->step)));
 }
 
 /* An absolute link may lead back into the root: find out where it leads (file_spec.h). */
@@ -104,7 +106,8 @@ static bool open_inside(struct worker *worker, struct fetch *fetch, int fd)
 	ring_submit_close(worker->ring, fd);
 	if (!is_inside)
 		return false;
-	submit(worker, fetch, text_string(&fetch->inside), file_spec_how(fetch->step, fetch->entry->site));
+	submit(worker, fetch, text_string(&fetch->inside),
+	       file_spec_how(fetch->step, fetch->entry->site, false));
 	return true;
 }
 

@@ -41,9 +41,10 @@ static const struct open_how look_how[] = BY_POLICY(O_PATH);
 static const struct open_how open_how[] = BY_POLICY(O_RDONLY | O_NONBLOCK | O_NOCTTY);
 static const struct open_how list_how[] = BY_POLICY(O_RDONLY | O_DIRECTORY);
 
-const struct open_how *file_spec_how(enum resolve_step step, const struct site *site)
+const struct open_how *file_spec_how(enum resolve_step step, const struct site *site, bool is_made)
 {
-	uint64_t policy = site->options.symlinks;
+	/* In the folder of compressed files there are no links but those that somebody has planted. */
+	uint64_t policy = is_made ? SYMLINKS_DENY : site->options.symlinks;
 
 	return step == RESOLVE_LOOK   ? &look_how[policy]
 	       : step == RESOLVE_OPEN ? &open_how[policy]

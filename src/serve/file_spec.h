@@ -19,7 +19,7 @@ struct open_how;
 struct statx;
 
 /* How a name is opened for RESOLVE_LOOK, RESOLVE_OPEN and RESOLVE_LIST, by the site's policy. Static. */
-const struct open_how *file_spec_how(enum resolve_step step, const struct site *site);
+const struct open_how *file_spec_how(enum resolve_step step, const struct site *site, bool is_made);
 
 /* Is the name of this step in the folder of compressed files, not in the root? */
 bool file_spec_is_made(const struct resolve *resolve, enum resolve_step step);
