@@ -114,6 +114,7 @@ void conn_arm_writable(struct worker *worker, struct conn *conn)
 
 void conn_wait(struct worker *worker, struct conn *conn, struct conn **list)
 {
+	conn->reloads = worker->reloads;
 	conn->wait = list;
 	conn->next_waiting = *list;
 	*list = conn;

@@ -86,7 +86,8 @@ struct conn {
 	/* RESOLVING: the list it waits in, and what it waits for. */
 	struct conn **wait;
 	struct conn *next_waiting;
-	uint8_t awaits; /* enum awaits */
+	uint8_t awaits;   /* enum awaits */
+	uint32_t reloads; /* of the worker, when the wait began */
 	/* What was waited for, kept until its request is answered: references. */
 	bool is_fallback;       /* `resolved` is the site's fallback */
 	struct asset *resolved; /* what the name stands for */

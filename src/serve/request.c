@@ -210,19 +210,22 @@ enum request_result request_answer(struct worker *worker, struct conn *conn, str
 {
 	uint8_t scratch[32768]; /* the largest --target-size */
 	struct inquiry inquiry;
-	unsigned status = request_status(request, &inquiry.target, scratch);
-	struct bytes authority = bytes_make(NULL, 0);
+	unsigned status;
 	bool decided;
 
+	/* A target that leads nowhere is not written: it has no authority that could outweigh Host. */
+	inquiry.target.authority = bytes_make(NULL, 0);
+	status = request_status(request, &inquiry.target, scratch);
+	/* What was found under the configuration before does not go with the rules of this one. */
+	if (conn->reloads != worker->reloads && (conn->resolved || conn->page))
+		request_drop(worker, conn);
 	/* Whoever sends a malformed target may mean something else by what follows, too. */
 	if (status == 400 || worker->draining || request->method == METHOD_CONNECT)
 		request->keep_alive = false;
 	if (request->repeated & HTTP1_LIST_FIELDS)
 		join(worker, request);
-	if (status != 400 && status != 405)
-		authority = inquiry.target.authority;
 	inquiry.request = request;
-	inquiry.subject.site = find_site(worker, request, authority);
+	inquiry.subject.site = find_site(worker, request, inquiry.target.authority);
 	decided =
 		status == 0 ? decide(worker, conn, &inquiry) : answer_status(worker, conn, &inquiry, status);
 	if (!decided)

@@ -136,6 +136,7 @@ static void reload(struct worker *worker)
 	worker->pages = pages;
 	worker_release_sites(worker->sites);
 	worker->sites = sites;
+	worker->reloads++;
 }
 
 static void arm_wake(struct worker *worker)

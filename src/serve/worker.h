@@ -73,6 +73,7 @@ struct worker {
 	uint64_t accept_retry_ms; /* when to try again after descriptors ran out; 0: not waiting */
 
 	struct sites *sites; /* what is served; one reference */
+	uint32_t reloads;    /* how often that has changed */
 	struct cache cache;
 	struct pages pages;
 	struct fetch **fetches; /* by index in the tag */
