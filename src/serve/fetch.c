@@ -213,6 +213,7 @@ static enum started settle(struct worker *worker, struct entry *entry, struct as
 		return START_FAILED;
 	cache_set_asset(&worker->cache, entry, asset);
 	entry->checked_ms = worker->clock.monotonic_ms;
+	stats_add(&worker->stats, COUNTER_cache_evictions, cache_trim(&worker->cache, entry));
 	return START_SETTLED;
 }
 
