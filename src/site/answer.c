@@ -25,6 +25,7 @@ static void answer_whole(struct answer *answer, const struct request *request, s
 	answer->has_hints = false;
 	answer->is_parts = false;
 	answer->is_redirect = false;
+	answer->more_vary = 0;
 	answer->range.first = 0;
 	answer->range.last = asset->size - 1;
 	answer->target = NULL;
@@ -203,7 +204,9 @@ void answer_page(struct answer *answer, const struct request *request, const str
 		asset = (struct asset *)built_in;
 	answer_whole(answer, request, asset);
 	answer->target = target;
-	if (status == 416 || (status == 406 && target))
+	/* That it is this page depends on what the choice among its forms, or the target's, depended on. */
+	answer->more_vary = (uint8_t)((page->vary | (target ? target->vary : 0)) & ~asset->vary);
+	if (status == 416 || (status == 406 && target) || answer->more_vary)
 		answer->head = ANSWER_COMPOSED;
 }
 
@@ -219,16 +222,44 @@ size_t answer_compose_size(const struct answer *answer)
 	return answer->asset->ready.size + 512 + (answer->is_redirect ? answer->query.size : 0);
 }
 
+/* The members of Vary that the ready head does not say, behind `before`, then behind commas. */
+static void compose_vary(unsigned vary, struct bytes before, struct head *head)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} members[] = {
+		{ VARY_ENCODING, "Accept-Encoding" },
+		{ VARY_LANGUAGE, "Accept-Language" },
+		{ VARY_ACCEPT, "Accept" },
+		{ VARY_MODE, "Sec-Fetch-Mode" },
+	};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (!(vary & members[i].bit))
+			continue;
+		head_lines(head, before);
+		head_lines(head, bytes_string(members[i].name));
+		before = BYTES(", ");
+	}
+}
+
+static bool says_vary(const struct asset *asset)
+{
+	return memmem(asset->ready.base, asset->ready.size, "\r\nVary: ", 8) != NULL;
+}
+
 /* What the ready head does not have. */
 static void compose_extra(const struct answer *answer, struct head *head)
 {
+	if (answer->more_vary && !says_vary(answer->asset)) {
+		compose_vary(answer->more_vary, BYTES("Vary: "), head);
+		head_lines(head, BYTES("\r\n"));
+	}
 	if (answer->status == 206 && !answer->is_parts)
 		head_content_range(head, answer->range, answer->asset->size);
 	if (answer->status == 416 && answer->target)
 		head_content_range_unsatisfied(head, answer->target->size);
-	if (answer->status == 406 && answer->target &&
-	    answer->target->vary & ~answer->asset->vary & VARY_ENCODING)
-		head_field(head, BYTES("Vary"), BYTES("Accept-Encoding"));
 	if (answer->has_digest)
 		head_field(head, BYTES("Repr-Digest"),
 			   bytes_make(answer->asset->digest, sizeof(answer->asset->digest) - 1));
@@ -272,6 +303,8 @@ static void compose_line(const struct answer *answer, const struct multipart *pa
 		compose_location(line, answer->query, head);
 	} else {
 		head_lines(head, line);
+		if (answer->more_vary && bytes_starts_with(line, BYTES("Vary: ")))
+			compose_vary(answer->more_vary, BYTES(", "), head);
 		head_lines(head, BYTES("\r\n"));
 	}
 }

@@ -42,11 +42,12 @@ struct answer {
 	enum answer_need need;
 	uint16_t status;
 	bool keep_alive;
-	bool has_body;    /* false for HEAD, 204, 304, and empty bodies */
-	bool has_digest;  /* ANSWER_COMPOSED: a Repr-Digest line */
-	bool has_hints;   /* asset->hints go first */
-	bool is_parts;    /* 206: `ranges` as multipart/byteranges */
-	bool is_redirect; /* with a query to keep */
+	bool has_body;     /* false for HEAD, 204, 304, and empty bodies */
+	bool has_digest;   /* ANSWER_COMPOSED: a Repr-Digest line */
+	bool has_hints;    /* asset->hints go first */
+	bool is_parts;     /* 206: `ranges` as multipart/byteranges */
+	bool is_redirect;  /* with a query to keep */
+	uint8_t more_vary; /* ANSWER_COMPOSED of a page: VARY_* that its ready head does not say */
 	struct bytes query;
 	const struct asset *target; /* of 412, 416, 406: what the answer would have been; NULL otherwise */
 	struct range range;         /* of asset's body, when has_body and not is_parts */
