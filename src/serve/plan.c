@@ -326,8 +326,13 @@ static int make_sites(struct making *making)
 static int load_file(struct making *making)
 {
 	const char *path = flag_list_find(making->flags, "config");
-	int error = path && *path ? config_file_load(path, &making->file, making->problems) : 0;
+	int error = 0;
 
+	/* An empty variable of a script, most likely: it must not start another server than was meant. */
+	if (path && !*path)
+		problems_add(making->problems, NULL, "--config is empty; give the path of a file");
+	else if (path)
+		error = config_file_load(path, &making->file, making->problems);
 	making->shape_count = making->problems->count;
 	if (error < 0 && error != -EINVAL && error != -E2BIG && error != -ENOMEM)
 		add_world(making, error);
