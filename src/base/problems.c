@@ -103,7 +103,7 @@ static unsigned distance(const char *a, const char *b, size_t columns)
 const char *problems_nearest(const char *word, const char *const *words, unsigned count)
 {
 	size_t size = strlen(word);
-	unsigned best_distance = size < 4 ? 2 : size < 6 ? 3 : 4;
+	unsigned best_distance = size < 3 ? 2 : size < 6 ? 3 : 4;
 	const char *best = NULL;
 
 	if (size == 0 || size > WORD_MAX)

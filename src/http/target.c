@@ -335,9 +335,7 @@ static enum target_result parse_absolute(struct bytes raw, uint8_t *scratch, str
 	if (!is_authority(authority))
 		return TARGET_MALFORMED;
 	result = parse_path(bytes_skip(rest, authority.size), scratch, ret_target);
-	if (result == TARGET_NOWHERE)
-		*ret_target = (struct target){ .path = bytes_make("", 0) };
-	if (result != TARGET_MALFORMED)
+	if (result == TARGET_OK)
 		ret_target->authority = authority;
 	return result;
 }

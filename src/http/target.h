@@ -25,8 +25,7 @@ enum target_result {
 	TARGET_OK,
 	TARGET_MALFORMED, /* 400: not a form of RFC 9112 3.2 for this method, bad percent-encoding, %00, "..",
 			     "#" */
-	TARGET_NOWHERE, /* 404: an encoded slash (%2F); no file name contains one. Of an absolute-form target
-			   the authority is set, and else nothing is */
+	TARGET_NOWHERE,   /* 404: an encoded slash (%2F); no file name contains one */
 };
 
 /*
