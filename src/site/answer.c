@@ -225,21 +225,11 @@ size_t answer_compose_size(const struct answer *answer)
 /* The members of Vary that the ready head does not say, behind `before`, then behind commas. */
 static void compose_vary(unsigned vary, struct bytes before, struct head *head)
 {
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} members[] = {
-		{ VARY_ENCODING, "Accept-Encoding" },
-		{ VARY_LANGUAGE, "Accept-Language" },
-		{ VARY_ACCEPT, "Accept" },
-		{ VARY_MODE, "Sec-Fetch-Mode" },
-	};
-
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		if (!(vary & members[i].bit))
+	for (size_t i = 0; i < VARY_MEMBERS; i++) {
+		if (!(vary & asset_vary[i].bit))
 			continue;
 		head_lines(head, before);
-		head_lines(head, bytes_string(members[i].name));
+		head_lines(head, asset_vary[i].name);
 		before = BYTES(", ");
 	}
 }

@@ -26,6 +26,20 @@ struct values {
 	uint8_t modified[DATE_SIZE];
 };
 
+#define MEMBER(bit, name)                                                                                    \
+	{                                                                                                    \
+		(bit),                                                                                       \
+		{                                                                                            \
+			(const uint8_t *)(name), sizeof(name) - 1                                            \
+		}                                                                                            \
+	}
+const struct vary_member asset_vary[VARY_MEMBERS] = {
+	MEMBER(VARY_ENCODING, "Accept-Encoding"),
+	MEMBER(VARY_LANGUAGE, "Accept-Language"),
+	MEMBER(VARY_ACCEPT, "Accept"),
+	MEMBER(VARY_MODE, "Sec-Fetch-Mode"),
+};
+
 bool version_equal(const struct version *a, const struct version *b)
 {
 	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
@@ -66,14 +80,9 @@ static struct bytes type_value(const struct asset_spec *spec, struct values *val
 
 static void add_vary(struct fields *fields, unsigned vary)
 {
-	if (vary & VARY_ENCODING)
-		fields_add(fields, BYTES("Vary"), BYTES("Accept-Encoding"));
-	if (vary & VARY_LANGUAGE)
-		fields_add(fields, BYTES("Vary"), BYTES("Accept-Language"));
-	if (vary & VARY_ACCEPT)
-		fields_add(fields, BYTES("Vary"), BYTES("Accept"));
-	if (vary & VARY_MODE)
-		fields_add(fields, BYTES("Vary"), BYTES("Sec-Fetch-Mode"));
+	for (size_t i = 0; i < VARY_MEMBERS; i++)
+		if (vary & asset_vary[i].bit)
+			fields_add(fields, BYTES("Vary"), asset_vary[i].name);
 }
 
 static void add_if(struct fields *fields, struct bytes name, struct bytes value)

@@ -57,6 +57,14 @@ enum asset_kind {
 #define VARY_ACCEPT 4u
 #define VARY_MODE 8u /* Sec-Fetch-Mode */
 
+/* The same with the names of the request's fields, in the order in which Vary says them. */
+#define VARY_MEMBERS 4
+struct vary_member {
+	unsigned bit;
+	struct bytes name;
+};
+extern const struct vary_member asset_vary[VARY_MEMBERS];
+
 #define LANGUAGE_NONE 255u /* else an index into site->languages */
 
 /* How far something that is made on request has come. */
