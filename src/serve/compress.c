@@ -269,7 +269,7 @@ static bool is_version(int fd, const struct version *version)
 static uint8_t *read_plain(const struct compress_work *compress)
 {
 	struct open_how how = { .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-				.resolve = fetch_resolve_flags(compress->site) };
+				.resolve = file_spec_resolve_flags(compress->site) };
 	uint64_t size = compress->version.size, at = 0;
 	int fd = (int)syscall(SYS_openat2, compress->site->root, text_string(&compress->name), &how,
 			      sizeof(how));

@@ -116,7 +116,7 @@ static int follow(const struct site *site, const char *name, const struct open_h
 static int open_name(struct loading *loading, enum resolve_step step)
 {
 	const struct site *site = loading->site;
-	const struct open_how *how = file_spec_how(step, site, file_spec_is_made(&loading->resolve, step));
+	const struct open_how *how = file_spec_how(&loading->resolve, step);
 	const char *name = text_string(&loading->name);
 	int fd;
 
@@ -233,7 +233,7 @@ static int list_folder(struct loading *loading)
 		.folder_fd = loading->fd,
 		.root_fd = loading->site->root,
 		.folder_path = text_string(&loading->name),
-		.resolve_flags = file_spec_how(RESOLVE_LOOK, loading->site, false)->resolve,
+		.resolve_flags = file_spec_resolve_flags(loading->site),
 		.entries_max = loading->explanation->plan->config.listing_entries,
 		.cancel = &explain_never,
 	};

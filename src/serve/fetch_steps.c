@@ -28,11 +28,6 @@
  */
 #define RACY_NS (INT64_C(50) * 1000 * 1000)
 
-uint64_t fetch_resolve_flags(const struct site *site)
-{
-	return file_spec_how(RESOLVE_LOOK, site, false)->resolve;
-}
-
 static void close_file(struct worker *worker, struct fetch *fetch)
 {
 	if (fetch->fd >= 0)
@@ -82,9 +77,7 @@ static void submit_open(struct worker *worker, struct fetch *fetch, enum resolve
 		fetch_drop_loaded(worker, fetch); /* it begins again */
 	fetch->step = step;
 	fetch->has_followed = false;
-	submit(worker, fetch, text_string(&fetch->name),
-	       file_spec_how(fetch->step, fetch->entry->site,
-			     file_spec_is_made(&fetch->resolve, fetch->step)));
+	submit(worker, fetch, text_string(&fetch->name), file_spec_how(&fetch->resolve, step));
 }
 
 /* An absolute link may lead back into the root: find out where it leads (file_spec.h). */
@@ -106,8 +99,7 @@ static bool open_inside(struct worker *worker, struct fetch *fetch, int fd)
 	ring_submit_close(worker->ring, fd);
 	if (!is_inside)
 		return false;
-	submit(worker, fetch, text_string(&fetch->inside),
-	       file_spec_how(fetch->step, fetch->entry->site, false));
+	submit(worker, fetch, text_string(&fetch->inside), file_spec_how(&fetch->resolve, fetch->step));
 	return true;
 }
 

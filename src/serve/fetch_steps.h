@@ -39,7 +39,4 @@ bool fetch_keep_listing(const struct worker *worker, struct fetch *fetch);
 /* What was loaded, or half loaded, is not needed after all. */
 void fetch_drop_loaded(struct worker *worker, struct fetch *fetch);
 
-/* How openat2(2) may follow symbolic links by the site's policy. */
-uint64_t fetch_resolve_flags(const struct site *site);
-
 #endif

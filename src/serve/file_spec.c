@@ -41,14 +41,20 @@ static const struct open_how look_how[] = BY_POLICY(O_PATH);
 static const struct open_how open_how[] = BY_POLICY(O_RDONLY | O_NONBLOCK | O_NOCTTY);
 static const struct open_how list_how[] = BY_POLICY(O_RDONLY | O_DIRECTORY);
 
-const struct open_how *file_spec_how(enum resolve_step step, const struct site *site, bool is_made)
+const struct open_how *file_spec_how(const struct resolve *resolve, enum resolve_step step)
 {
 	/* In the folder of compressed files there are no links but those that somebody has planted. */
-	uint64_t policy = is_made ? SYMLINKS_DENY : site->options.symlinks;
+	uint64_t policy =
+		file_spec_is_made(resolve, step) ? SYMLINKS_DENY : resolve->input.site->options.symlinks;
 
 	return step == RESOLVE_LOOK   ? &look_how[policy]
 	       : step == RESOLVE_OPEN ? &open_how[policy]
 				      : &list_how[policy];
+}
+
+uint64_t file_spec_resolve_flags(const struct site *site)
+{
+	return look_how[site->options.symlinks].resolve;
 }
 
 bool file_spec_is_made(const struct resolve *resolve, enum resolve_step step)

@@ -18,8 +18,12 @@
 struct open_how;
 struct statx;
 
-/* How a name is opened for RESOLVE_LOOK, RESOLVE_OPEN and RESOLVE_LIST, by the site's policy. Static. */
-const struct open_how *file_spec_how(enum resolve_step step, const struct site *site, bool is_made);
+/* How the name of this step (RESOLVE_LOOK, RESOLVE_OPEN or RESOLVE_LIST) is opened, by the site's policy.
+ * Static. */
+const struct open_how *file_spec_how(const struct resolve *resolve, enum resolve_step step);
+
+/* How openat2(2) may follow symbolic links below the site's root. */
+uint64_t file_spec_resolve_flags(const struct site *site);
 
 /* Is the name of this step in the folder of compressed files, not in the root? */
 bool file_spec_is_made(const struct resolve *resolve, enum resolve_step step);

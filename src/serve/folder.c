@@ -153,7 +153,7 @@ int folder_start(struct worker *worker, const struct folder_input *input)
 		.folder_fd = input->fd,
 		.root_fd = input->site->root,
 		.folder_path = text_string(&folder->name),
-		.resolve_flags = fetch_resolve_flags(input->site),
+		.resolve_flags = file_spec_resolve_flags(input->site),
 		.entries_max = worker->config->listing_entries,
 	};
 	sites_ref(input->sites);
