@@ -7,7 +7,6 @@
  * made common, so that an editor can jump to it. A service runs it before a reload.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
 #include "quoit.h"
@@ -24,9 +23,7 @@ static int help(void)
 	     "command line is wrong; 1: it could not be checked.\n\n"
 	     "Examples: quoit check quoit.yaml\n"
 	     "          quoit check /etc/quoit/quoit.yaml --root /srv/www");
-	if (fflush(stdout) != 0)
-		return cli_error(CLI_FAILED, "standard output cannot be written");
-	return CLI_OK;
+	return cli_flush();
 }
 
 static void print_line(void *context, const char *line)
@@ -47,9 +44,7 @@ static int check_file(struct quoit *quoit, const char *file)
 	if (count > 0)
 		return cli_error(CLI_USAGE, "%d problem%s in %s", count, count == 1 ? "" : "s", file);
 	printf("%s: ok\n", file);
-	if (fflush(stdout) != 0)
-		return cli_error(CLI_FAILED, "standard output cannot be written");
-	return CLI_OK;
+	return cli_flush();
 }
 
 int cli_check(int count, char **arguments)
@@ -58,9 +53,8 @@ int cli_check(int count, char **arguments)
 	struct quoit *quoit;
 	int code;
 
-	for (int i = 0; i < count; i++)
-		if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
-			return help();
+	if (cli_wants_help(count, arguments))
+		return help();
 	quoit = quoit_create();
 	if (!quoit)
 		return cli_error(CLI_FAILED, "no memory");

@@ -320,8 +320,7 @@ static void answer(struct journey *journey)
 		request->keep_alive = false;
 	if (request->repeated & HTTP1_LIST_FIELDS)
 		join(journey);
-	host = request_host(request,
-			    status != 400 && status != 405 ? journey->target.authority : bytes_make(NULL, 0));
+	host = request_host(request, journey->target.authority);
 	journey->subject.site = sites_find(explanation->plan->sites, host);
 	explain_say_host(explanation, journey->subject.site, host);
 	if (status == 0 || status == 204 || journey->target.hidden)
@@ -428,15 +427,11 @@ static void travel(struct journey *journey)
 static int explain(struct journey *journey, struct server *server)
 {
 	struct explanation *explanation = &journey->explanation;
-	struct problems problems = { .problem = NULL };
 	struct plan plan;
 	int error;
 
 	server_raise_descriptors();
-	error = plan_make(&server->flags, &plan, &problems);
-	if (error < 0)
-		plan_fault(&problems, &server->flags, error, &server->fault);
-	problems_deinit(&problems);
+	error = server_make_plan(server, &plan);
 	if (error < 0)
 		return error;
 	explain_begin(explanation);

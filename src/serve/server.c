@@ -254,20 +254,13 @@ static void note_root(struct server *server)
 		snprintf(server->root_text, sizeof(server->root_text), "%s", root);
 }
 
-/* Read the configuration; server->sites and config are set, or the fault. */
-static int read_configuration(struct server *server)
+int server_make_plan(struct server *server, struct plan *ret_plan)
 {
 	struct problems problems = { .problem = NULL };
-	struct plan plan;
-	int error = plan_make(&server->flags, &plan, &problems);
+	int error = plan_make(&server->flags, ret_plan, &problems);
 
-	if (error < 0) {
+	if (error < 0)
 		plan_fault(&problems, &server->flags, error, &server->fault);
-	} else {
-		config_deinit(&server->config);
-		server->config = plan.config;
-		server->sites = plan.sites;
-	}
 	problems_deinit(&problems);
 	return error;
 }
@@ -275,12 +268,16 @@ static int read_configuration(struct server *server)
 static int prepare(struct server *server, cpu_set_t *ret_cpus)
 {
 	struct config *config = &server->config;
+	struct plan plan;
 	int error;
 
 	server_raise_descriptors();
-	error = read_configuration(server);
+	error = server_make_plan(server, &plan);
 	if (error < 0)
 		return error;
+	config_deinit(config);
+	*config = plan.config;
+	server->sites = plan.sites;
 	server->asked[0] = config->threads;
 	server->asked[1] = config->files;
 	server->asked[2] = config->connections;
@@ -370,20 +367,15 @@ static void warn_of_differences(const struct server *server, const struct plan *
 int quoit_reload(struct quoit *quoit)
 {
 	struct server *server = server_of(quoit);
-	struct problems problems = { .problem = NULL };
 	struct sites *old;
 	struct plan plan;
 	int error;
 
 	if (!server->started)
 		return fault_set(&server->fault, -EINVAL, "the server does not run");
-	error = plan_make(&server->flags, &plan, &problems);
-	if (error < 0) {
-		plan_fault(&problems, &server->flags, error, &server->fault);
-		problems_deinit(&problems);
+	error = server_make_plan(server, &plan);
+	if (error < 0)
 		return error;
-	}
-	problems_deinit(&problems);
 	if (server->compressor) {
 		/* The folder is that of the start, the roots are new. */
 		error = compress_check_place(&server->config, plan.sites, &server->fault);

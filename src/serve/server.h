@@ -21,6 +21,7 @@
 
 struct compressor;
 struct jobs;
+struct plan;
 struct worker;
 
 /* The public object is the server. */
@@ -57,6 +58,9 @@ struct sites *server_sites(struct server *server);
 
 /* A worker has ended. Its thread only. */
 void server_on_worker_end(struct server *server);
+
+/* A plan of what was set and of the file; else the fault says what is wrong, and -errno as plan_make(). */
+int server_make_plan(struct server *server, struct plan *ret_plan);
 
 /* Make the soft limit on descriptors as high as it may be. */
 void server_raise_descriptors(void);
