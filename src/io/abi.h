@@ -19,4 +19,9 @@
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif
 
+/* Linux 6.12: a receive buffer is used piece by piece. */
+#ifndef IORING_CQE_F_BUF_MORE
+#define IORING_CQE_F_BUF_MORE (1U << 4)
+#endif
+
 #endif

@@ -16,7 +16,8 @@
  *   way the kernel keeps no reference to the memory once ring_wait() has returned. So at most
  *   one send per socket may be submitted between two waits.
  *
- * Engines: io_uring (ring_uring.c).
+ * Engines: io_uring (ring_uring.c). An engine fills in one `struct ring_engine`; everything above
+ * this file calls the functions below and never sees which engine answers.
  */
 #ifndef QUOIT_IO_RING_H
 #define QUOIT_IO_RING_H
@@ -34,7 +35,15 @@
 
 struct ring;
 
+/* How the kernel is driven; the words of the option `engine`, in their order. */
+enum ring_kind {
+	RING_AUTO, /* io_uring, or epoll where it is refused */
+	RING_URING,
+	RING_EPOLL,
+};
+
 struct ring_options {
+	enum ring_kind kind;
 	unsigned entries;     /* submission queue, a power of two */
 	unsigned completions; /* completion queue, a power of two */
 	unsigned buffers;     /* receive buffers, a power of two, at most 32768 */
@@ -53,6 +62,8 @@ struct completion {
 	UINT32_C(1)                 /* flags: a receive buffer comes with it, which the receiver returns     \
 				     */
 #define COMPLETION_MORE UINT32_C(2) /* flags: a multishot operation goes on; without it, it has ended */
+#define COMPLETION_BUFFER_MORE                                                                               \
+	UINT32_C(16) /* flags: further arrivals will use the rest of this receive buffer */
 
 /* The receive buffer, when there is COMPLETION_BUFFER. */
 static inline uint16_t completion_buffer(const struct completion *completion)
@@ -60,44 +71,56 @@ static inline uint16_t completion_buffer(const struct completion *completion)
 	return (uint16_t)(completion->flags >> 16);
 }
 
-/* Create in the thread that will use it. -errno with a sentence that names the cause and the cure. */
+/*
+ * Create in the thread that will use it. -errno with a sentence that names the cause and the cure. With
+ * RING_AUTO and io_uring refused the ring is an epoll one and `fault` says why, though 0 is returned.
+ */
 int ring_create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault);
-void ring_destroy(struct ring *ring);
+static inline void ring_destroy(struct ring *ring);
+
+/* "io_uring", "epoll". */
+static inline const char *ring_name(const struct ring *ring);
 
 /* Multishot: one completion per connection, result = a non-blocking, close-on-exec descriptor. */
-void ring_submit_accept(struct ring *ring, uint64_t tag, int listener);
+static inline void ring_submit_accept(struct ring *ring, uint64_t tag, int listener);
 
 /* The same, for one connection. */
-void ring_submit_accept_one(struct ring *ring, uint64_t tag, int listener);
+static inline void ring_submit_accept_one(struct ring *ring, uint64_t tag, int listener);
 
 /* Multishot: one completion per arrival with a receive buffer; 0 at end of stream; -ENOBUFS when no buffer is
  * free. */
-void ring_submit_recv(struct ring *ring, uint64_t tag, int fd);
+static inline void ring_submit_recv(struct ring *ring, uint64_t tag, int fd);
 
 /* Quiet (above). */
-void ring_submit_send(struct ring *ring, uint64_t tag, int fd, const void *base, size_t size);
-void ring_submit_send_gather(struct ring *ring, uint64_t tag, int fd, const struct msghdr *message);
+static inline void ring_submit_send(struct ring *ring, uint64_t tag, int fd, const void *base, size_t size);
+static inline void ring_submit_send_gather(struct ring *ring, uint64_t tag, int fd,
+					   const struct msghdr *message);
 
 /* Completes once when the socket takes bytes again, or has failed. */
-void ring_submit_writable(struct ring *ring, uint64_t tag, int fd);
+static inline void ring_submit_writable(struct ring *ring, uint64_t tag, int fd);
 /*
  * For a socket whose peer has ended its side, which the one above finds ready always (io_uring
  * polls for POLLRDHUP unasked): multishot, completes at once and then each time that the socket
  * takes bytes again after it was full. The caller sends until -EAGAIN before it waits.
  */
-void ring_submit_writable_edges(struct ring *ring, uint64_t tag, int fd);
+static inline void ring_submit_writable_edges(struct ring *ring, uint64_t tag, int fd);
 /* Completes once when there is something to read. */
-void ring_submit_readable(struct ring *ring, uint64_t tag, int fd);
+static inline void ring_submit_readable(struct ring *ring, uint64_t tag, int fd);
 
 /* result = a descriptor. `how` may be reused after the next ring_wait(), `path` not before completion. */
-void ring_submit_open(struct ring *ring, uint64_t tag, int folder, const char *path,
-		      const struct open_how *how);
-void ring_submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_t size, uint64_t offset);
+static inline void ring_submit_open(struct ring *ring, uint64_t tag, int folder, const char *path,
+				    const struct open_how *how);
+static inline void ring_submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_t size,
+				    uint64_t offset);
 
 /* End the operation with this tag; it completes with -ECANCELED, or with what it had reached. */
-void ring_submit_cancel(struct ring *ring, uint64_t tag);
-/* Closes in the order of submission; nothing reports back. */
-void ring_submit_close(struct ring *ring, int fd);
+static inline void ring_submit_cancel(struct ring *ring, uint64_t tag);
+/*
+ * Closes in the order of submission; nothing reports back. What came from an accept is a socket; its
+ * number need not be a descriptor that other calls than these know.
+ */
+static inline void ring_submit_close_socket(struct ring *ring, int fd);
+static inline void ring_submit_close(struct ring *ring, int fd);
 
 /*
  * Pass everything on to the kernel, wait until something completes, at most timeout_ms (0:
@@ -105,11 +128,15 @@ void ring_submit_close(struct ring *ring, int fd);
  * the ring's own memory, valid until the next call.
  */
 #define RING_FOREVER UINT64_MAX
-unsigned ring_wait(struct ring *ring, uint64_t timeout_ms, const struct completion **ret_completions);
+static inline unsigned ring_wait(struct ring *ring, uint64_t timeout_ms,
+				 const struct completion **ret_completions);
 
-/* The bytes of a receive buffer; give it back as soon as they are read, never twice. */
-const uint8_t *ring_buffer(const struct ring *ring, uint16_t buffer);
-void ring_buffer_return(struct ring *ring, uint16_t buffer);
+/*
+ * The bytes that came with a completion that has COMPLETION_BUFFER. Give each such completion's
+ * buffer back as soon as its bytes are read, never twice, in the order of the completions.
+ */
+static inline const uint8_t *ring_bytes(const struct ring *ring, const struct completion *completion);
+static inline void ring_bytes_return(struct ring *ring, const struct completion *completion);
 
 /*
  * At once, without the queue: for bodies that come from the page cache. Bytes taken, or
@@ -118,6 +145,10 @@ void ring_buffer_return(struct ring *ring, uint16_t buffer);
 ssize_t ring_send_now(struct ring *ring, int fd, const struct msghdr *message, bool more);
 /* 0 when the file ends at `offset`. */
 ssize_t ring_send_file(struct ring *ring, int fd, int file, uint64_t offset, size_t size);
+/* As ring_submit_accept_one() would, from what the listener has queued: -EAGAIN when it is empty. */
+int ring_accept_now(struct ring *ring, int listener);
+/* Say that nothing more comes (FIN). 0 or -errno. */
+int ring_shut_down(struct ring *ring, int fd);
 /*
  * statx(2) of an open descriptor, from what the kernel already knows of the file
  * (AT_STATX_DONT_SYNC), so that it never waits for a disk or a server. 0 or -errno.
@@ -125,5 +156,7 @@ ssize_t ring_send_file(struct ring *ring, int fd, int file, uint64_t offset, siz
 int ring_stat_file(struct ring *ring, int file, struct statx *ret_status);
 /* Are the file's pages at `offset` in memory? Never waits for a disk. True where that cannot be told. */
 bool ring_file_is_warm(struct ring *ring, int file, uint64_t offset);
+
+#include "io/ring_engine.h"
 
 #endif

@@ -22,8 +22,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,22 +33,24 @@
 #define BUFFER_GROUP 0
 #define FINISH_ATTEMPTS 10000 /* a millisecond each */
 
-struct ring {
-	struct io_uring uring;
+struct uring {
+	struct ring ring;
+	struct io_uring io;
 	unsigned enter_flags; /* of every io_uring_enter */
 	uint64_t timeout_ms;  /* what `argument` says; it changes rarely */
 	struct __kernel_timespec time;
 	struct io_uring_getevents_arg argument;
-	struct stats *stats;
 
 	struct io_uring_buf_ring *buffer_ring;
-	uint8_t *buffers;
-	unsigned buffer_count;
-	unsigned buffer_size;
 
-	struct completion *batch; /* what ring_wait() hands out */
+	struct completion *batch; /* what wait() hands out */
 	unsigned batch_capacity;
 };
+
+static struct uring *uring_of(struct ring *ring)
+{
+	return (struct uring *)ring;
+}
 
 /*
  * Linux 6.1 has all of them. SUBMIT_ALL: one refused entry must not stop the batch behind it.
@@ -60,130 +60,141 @@ struct ring {
 	(IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |                        \
 	 IORING_SETUP_DEFER_TASKRUN)
 
-static int create_uring(struct ring *ring, const struct ring_options *options, struct fault *fault)
+static int create_uring(struct uring *uring, const struct ring_options *options, struct fault *fault)
 {
 	struct io_uring_params params = { .flags = SETUP_FLAGS, .cq_entries = options->completions };
-	int error = io_uring_queue_init_params(options->entries, &ring->uring, &params);
+	int error = io_uring_queue_init_params(options->entries, &uring->io, &params);
 
 	if (error < 0)
 		return refusal_explain(fault, error);
 
 	/* An entry's place in the queue and its index are always the same here, so this is written once. */
-	for (unsigned i = 0; ring->uring.sq.array && i < params.sq_entries; i++)
-		ring->uring.sq.array[i] = i;
+	for (unsigned i = 0; uring->io.sq.array && i < params.sq_entries; i++)
+		uring->io.sq.array[i] = i;
 
-	ring->enter_flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+	uring->enter_flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
 	if (params.features & IORING_FEAT_NO_IOWAIT)
-		ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
+		uring->enter_flags |= IORING_ENTER_NO_IOWAIT;
 	/* Saves the look-up of the ring's descriptor on every enter; without it only slower. */
-	if (io_uring_register_ring_fd(&ring->uring) == 1)
-		ring->enter_flags |= IORING_ENTER_REGISTERED_RING;
+	if (io_uring_register_ring_fd(&uring->io) == 1)
+		uring->enter_flags |= IORING_ENTER_REGISTERED_RING;
 	return 0;
 }
 
-static int create_buffers(struct ring *ring, const struct ring_options *options, struct fault *fault)
+static void give_buffer(struct uring *uring, uint16_t buffer)
+{
+	const struct ring *ring = &uring->ring;
+
+	io_uring_buf_ring_add(uring->buffer_ring, ring->buffers + (size_t)buffer * ring->buffer_size,
+			      ring->buffer_size, buffer, io_uring_buf_ring_mask(ring->buffer_count), 0);
+	io_uring_buf_ring_advance(uring->buffer_ring, 1);
+}
+
+static int create_buffers(struct uring *uring, const struct ring_options *options, struct fault *fault)
 {
 	struct io_uring_buf_reg registration = { .bgid = BUFFER_GROUP, .ring_entries = options->buffers };
 	int error;
 
-	ring->buffer_count = options->buffers;
-	ring->buffer_size = options->buffer_size;
-	ring->buffers = mem_reserve((size_t)options->buffers * options->buffer_size);
-	ring->buffer_ring = mem_reserve(options->buffers * sizeof(struct io_uring_buf));
-	if (!ring->buffers || !ring->buffer_ring)
+	uring->ring.buffer_count = options->buffers;
+	uring->ring.buffer_size = options->buffer_size;
+	uring->ring.buffers = mem_reserve((size_t)options->buffers * options->buffer_size);
+	uring->buffer_ring = mem_reserve(options->buffers * sizeof(struct io_uring_buf));
+	if (!uring->ring.buffers || !uring->buffer_ring)
 		return fault_set(fault, -ENOMEM,
 				 "no memory for %u receive buffers of %u bytes; use fewer --buffers",
 				 options->buffers, options->buffer_size);
 
-	registration.ring_addr = (uintptr_t)ring->buffer_ring;
-	error = io_uring_register_buf_ring(&ring->uring, &registration, 0);
+	registration.ring_addr = (uintptr_t)uring->buffer_ring;
+	error = io_uring_register_buf_ring(&uring->io, &registration, 0);
 	if (error < 0)
 		return refusal_explain(fault, error);
-	io_uring_buf_ring_init(ring->buffer_ring);
+	io_uring_buf_ring_init(uring->buffer_ring);
 	for (unsigned i = 0; i < options->buffers; i++)
-		ring_buffer_return(ring, (uint16_t)i);
+		give_buffer(uring, (uint16_t)i);
 	return 0;
 }
 
-int ring_create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault)
+static void destroy(struct ring *ring)
 {
-	struct ring *ring = mem_alloc_zeroed(1, sizeof(*ring));
+	struct uring *uring = uring_of(ring);
+
+	io_uring_queue_exit(&uring->io);
+	mem_unreserve(uring->buffer_ring, ring->buffer_count * sizeof(struct io_uring_buf));
+	mem_unreserve(ring->buffers, (size_t)ring->buffer_count * ring->buffer_size);
+	mem_free(uring->batch);
+	mem_free(uring);
+}
+
+static int create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault)
+{
+	struct uring *uring = mem_alloc_zeroed(1, sizeof(*uring));
 	int error;
 
-	if (!ring)
+	if (!uring)
 		return fault_set(fault, -ENOMEM, "no memory for a ring");
-	ring->uring.ring_fd = -1;
-	ring->stats = options->stats;
-	error = create_uring(ring, options, fault);
+	uring->io.ring_fd = -1;
+	uring->ring.engine = &ring_uring;
+	uring->ring.stats = options->stats;
+	error = create_uring(uring, options, fault);
 	if (error < 0) {
-		mem_free(ring);
+		mem_free(uring);
 		return error;
 	}
-	error = create_buffers(ring, options, fault);
+	error = create_buffers(uring, options, fault);
 	if (error < 0) {
-		ring_destroy(ring);
+		destroy(&uring->ring);
 		return error;
 	}
-	*ret_ring = ring;
+	*ret_ring = &uring->ring;
 	return 0;
 }
 
-void ring_destroy(struct ring *ring)
+static void set_timeout(struct uring *uring, uint64_t timeout_ms)
 {
-	if (!ring)
+	if (timeout_ms == uring->timeout_ms)
 		return;
-	io_uring_queue_exit(&ring->uring);
-	mem_unreserve(ring->buffer_ring, ring->buffer_count * sizeof(struct io_uring_buf));
-	mem_unreserve(ring->buffers, (size_t)ring->buffer_count * ring->buffer_size);
-	mem_free(ring->batch);
-	mem_free(ring);
-}
-
-static void set_timeout(struct ring *ring, uint64_t timeout_ms)
-{
-	if (timeout_ms == ring->timeout_ms)
-		return;
-	ring->timeout_ms = timeout_ms;
-	ring->time.tv_sec = (long long)(timeout_ms / 1000);
-	ring->time.tv_nsec = (long long)(timeout_ms % 1000) * 1000000;
-	ring->argument.ts = timeout_ms == RING_FOREVER ? 0 : (uintptr_t)&ring->time;
+	uring->timeout_ms = timeout_ms;
+	uring->time.tv_sec = (long long)(timeout_ms / 1000);
+	uring->time.tv_nsec = (long long)(timeout_ms % 1000) * 1000000;
+	uring->argument.ts = timeout_ms == RING_FOREVER ? 0 : (uintptr_t)&uring->time;
 }
 
 /*
  * Pass the queue on and, with `wait`, sleep until a completion is there or the time is over.
  * Interruptions and timeouts are not errors: the caller looks at the completion queue anyway.
  */
-static void enter(struct ring *ring, unsigned wait)
+static void enter(struct uring *uring, unsigned wait)
 {
-	struct io_uring_sq *sq = &ring->uring.sq;
+	struct io_uring_sq *sq = &uring->io.sq;
 	unsigned count = sq->sqe_tail - sq->sqe_head;
 	int result;
 
 	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
-	result = io_uring_enter2((unsigned)ring->uring.enter_ring_fd, count, wait, ring->enter_flags,
-				 (sigset_t *)&ring->argument, sizeof(ring->argument));
+	result = io_uring_enter2((unsigned)uring->io.enter_ring_fd, count, wait, uring->enter_flags,
+				 (sigset_t *)&uring->argument, sizeof(uring->argument));
 	/* With SUBMIT_ALL every entry is consumed; only an enter that failed before it looked leaves them. */
 	sq->sqe_head = *sq->khead;
-	stats_add(ring->stats, COUNTER_enters, 1);
-	stats_add(ring->stats, COUNTER_submissions, count);
+	stats_add(uring->ring.stats, COUNTER_enters, 1);
+	stats_add(uring->ring.stats, COUNTER_submissions, count);
 	check(result >= 0 || result == -EINTR || result == -ETIME || result == -EAGAIN || result == -EBUSY);
 }
 
 static struct io_uring_sqe *take_entry(struct ring *ring)
 {
-	struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
+	struct uring *uring = uring_of(ring);
+	struct io_uring_sqe *entry = io_uring_get_sqe(&uring->io);
 
 	/* A full queue goes to the kernel early; it empties unless memory or the completion queue is short.
 	 */
 	for (unsigned attempt = 0; !entry && attempt < 1000; attempt++) {
-		enter(ring, 0);
-		entry = io_uring_get_sqe(&ring->uring);
+		enter(uring, 0);
+		entry = io_uring_get_sqe(&uring->io);
 	}
 	check(entry);
 	return entry;
 }
 
-void ring_submit_accept(struct ring *ring, uint64_t tag, int listener)
+static void submit_accept(struct ring *ring, uint64_t tag, int listener)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -191,7 +202,7 @@ void ring_submit_accept(struct ring *ring, uint64_t tag, int listener)
 	entry->user_data = tag;
 }
 
-void ring_submit_accept_one(struct ring *ring, uint64_t tag, int listener)
+static void submit_accept_one(struct ring *ring, uint64_t tag, int listener)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -199,7 +210,7 @@ void ring_submit_accept_one(struct ring *ring, uint64_t tag, int listener)
 	entry->user_data = tag;
 }
 
-void ring_submit_recv(struct ring *ring, uint64_t tag, int fd)
+static void submit_recv(struct ring *ring, uint64_t tag, int fd)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -209,7 +220,7 @@ void ring_submit_recv(struct ring *ring, uint64_t tag, int fd)
 	entry->user_data = tag;
 }
 
-void ring_submit_send(struct ring *ring, uint64_t tag, int fd, const void *base, size_t size)
+static void submit_send(struct ring *ring, uint64_t tag, int fd, const void *base, size_t size)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -218,7 +229,7 @@ void ring_submit_send(struct ring *ring, uint64_t tag, int fd, const void *base,
 	entry->user_data = tag;
 }
 
-void ring_submit_send_gather(struct ring *ring, uint64_t tag, int fd, const struct msghdr *message)
+static void submit_send_gather(struct ring *ring, uint64_t tag, int fd, const struct msghdr *message)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -235,12 +246,12 @@ static void submit_poll(struct ring *ring, uint64_t tag, int fd, unsigned events
 	entry->user_data = tag;
 }
 
-void ring_submit_writable(struct ring *ring, uint64_t tag, int fd)
+static void submit_writable(struct ring *ring, uint64_t tag, int fd)
 {
 	submit_poll(ring, tag, fd, POLLOUT);
 }
 
-void ring_submit_writable_edges(struct ring *ring, uint64_t tag, int fd)
+static void submit_writable_edges(struct ring *ring, uint64_t tag, int fd)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -248,13 +259,13 @@ void ring_submit_writable_edges(struct ring *ring, uint64_t tag, int fd)
 	entry->user_data = tag;
 }
 
-void ring_submit_readable(struct ring *ring, uint64_t tag, int fd)
+static void submit_readable(struct ring *ring, uint64_t tag, int fd)
 {
 	submit_poll(ring, tag, fd, POLLIN);
 }
 
-void ring_submit_open(struct ring *ring, uint64_t tag, int folder, const char *path,
-		      const struct open_how *how)
+static void submit_open(struct ring *ring, uint64_t tag, int folder, const char *path,
+			const struct open_how *how)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -263,7 +274,7 @@ void ring_submit_open(struct ring *ring, uint64_t tag, int folder, const char *p
 	entry->user_data = tag;
 }
 
-void ring_submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_t size, uint64_t offset)
+static void submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_t size, uint64_t offset)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -272,7 +283,7 @@ void ring_submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_
 	entry->user_data = tag;
 }
 
-void ring_submit_cancel(struct ring *ring, uint64_t tag)
+static void submit_cancel(struct ring *ring, uint64_t tag)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -281,7 +292,7 @@ void ring_submit_cancel(struct ring *ring, uint64_t tag)
 	entry->user_data = 0;
 }
 
-void ring_submit_close(struct ring *ring, int fd)
+static void submit_close(struct ring *ring, int fd)
 {
 	struct io_uring_sqe *entry = take_entry(ring);
 
@@ -290,20 +301,20 @@ void ring_submit_close(struct ring *ring, int fd)
 	entry->user_data = 0;
 }
 
-static bool grow_batch(struct ring *ring, unsigned wanted)
+static bool grow_batch(struct uring *uring, unsigned wanted)
 {
-	unsigned capacity = ring->batch_capacity ? ring->batch_capacity : 256;
+	unsigned capacity = uring->batch_capacity ? uring->batch_capacity : 256;
 	struct completion *batch;
 
 	while (capacity < wanted)
 		capacity *= 2;
-	if (capacity == ring->batch_capacity)
+	if (capacity == uring->batch_capacity)
 		return true;
-	batch = mem_resize(ring->batch, capacity * sizeof(*batch));
+	batch = mem_resize(uring->batch, capacity * sizeof(*batch));
 	if (!batch)
 		return false;
-	ring->batch = batch;
-	ring->batch_capacity = capacity;
+	uring->batch = batch;
+	uring->batch_capacity = capacity;
 	return true;
 }
 
@@ -311,30 +322,30 @@ _Static_assert(sizeof(struct completion) == sizeof(struct io_uring_cqe) &&
 		       offsetof(struct completion, result) == offsetof(struct io_uring_cqe, res) &&
 		       offsetof(struct completion, flags) == offsetof(struct io_uring_cqe, flags) &&
 		       COMPLETION_BUFFER == IORING_CQE_F_BUFFER && COMPLETION_MORE == IORING_CQE_F_MORE &&
-		       IORING_CQE_BUFFER_SHIFT == 16,
+		       COMPLETION_BUFFER_MORE == IORING_CQE_F_BUF_MORE && IORING_CQE_BUFFER_SHIFT == 16,
 	       "a completion is a completion queue entry");
 
 /* Move what the completion queue holds behind the first `count` of the batch. */
-static unsigned reap(struct ring *ring, unsigned count)
+static unsigned reap(struct uring *uring, unsigned count)
 {
-	const struct io_uring_cq *cq = &ring->uring.cq;
+	const struct io_uring_cq *cq = &uring->io.cq;
 	unsigned mask = *cq->kring_mask;
 	unsigned head = *cq->khead;
 	unsigned tail = io_uring_smp_load_acquire(cq->ktail);
 
 	/* Losing a completion would be worse than stopping. */
-	if (count + (tail - head) > ring->batch_capacity)
-		check(grow_batch(ring, count + (tail - head)));
+	if (count + (tail - head) > uring->batch_capacity)
+		check(grow_batch(uring, count + (tail - head)));
 	for (; head != tail; head++)
-		memcpy(&ring->batch[count++], &cq->cqes[head & mask], sizeof(struct completion));
+		memcpy(&uring->batch[count++], &cq->cqes[head & mask], sizeof(struct completion));
 	io_uring_smp_store_release(cq->khead, tail);
 	return count;
 }
 
 /* Has the kernel more for us than the queues show: entries not taken, completions held back? */
-static bool is_unfinished(const struct ring *ring)
+static bool is_unfinished(const struct uring *uring)
 {
-	const struct io_uring_sq *sq = &ring->uring.sq;
+	const struct io_uring_sq *sq = &uring->io.sq;
 
 	return sq->sqe_head != sq->sqe_tail || IO_URING_READ_ONCE(*sq->kflags) & IORING_SQ_CQ_OVERFLOW;
 }
@@ -344,78 +355,56 @@ static bool is_unfinished(const struct ring *ring)
  * queue it keeps completions to itself. Neither may pass for "nothing came back", so ask until
  * both have ended; after ten seconds without memory, end as on any broken state.
  */
-static unsigned finish(struct ring *ring, unsigned count)
+static unsigned finish(struct uring *uring, unsigned count)
 {
-	for (unsigned attempt = 0; is_unfinished(ring); attempt++) {
+	for (unsigned attempt = 0; is_unfinished(uring); attempt++) {
 		check(attempt < FINISH_ATTEMPTS);
 		if (attempt >= 8)
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-		stats_add(ring->stats, COUNTER_overflows, 1);
-		enter(ring, 0);
-		count = reap(ring, count);
+		stats_add(uring->ring.stats, COUNTER_overflows, 1);
+		enter(uring, 0);
+		count = reap(uring, count);
 	}
 	return count;
 }
 
-unsigned ring_wait(struct ring *ring, uint64_t timeout_ms, const struct completion **ret_completions)
+static unsigned wait(struct ring *ring, uint64_t timeout_ms, const struct completion **ret_completions)
 {
+	struct uring *uring = uring_of(ring);
 	unsigned count;
 
-	set_timeout(ring, timeout_ms);
-	enter(ring, timeout_ms > 0);
-	count = reap(ring, 0);
-	if (is_unfinished(ring))
-		count = finish(ring, count);
+	set_timeout(uring, timeout_ms);
+	enter(uring, timeout_ms > 0);
+	count = reap(uring, 0);
+	if (is_unfinished(uring))
+		count = finish(uring, count);
 	stats_add(ring->stats, COUNTER_completions, count);
-	*ret_completions = ring->batch;
+	*ret_completions = uring->batch;
 	return count;
 }
 
-const uint8_t *ring_buffer(const struct ring *ring, uint16_t buffer)
+static void bytes_return(struct ring *ring, const struct completion *completion)
 {
-	check(buffer < ring->buffer_count);
-	return ring->buffers + (size_t)buffer * ring->buffer_size;
+	give_buffer(uring_of(ring), completion_buffer(completion));
 }
 
-void ring_buffer_return(struct ring *ring, uint16_t buffer)
-{
-	io_uring_buf_ring_add(ring->buffer_ring, ring->buffers + (size_t)buffer * ring->buffer_size,
-			      ring->buffer_size, buffer, io_uring_buf_ring_mask(ring->buffer_count), 0);
-	io_uring_buf_ring_advance(ring->buffer_ring, 1);
-}
-
-ssize_t ring_send_now(struct ring *ring, int fd, const struct msghdr *message, bool more)
-{
-	ssize_t size = sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0));
-
-	(void)ring;
-	return size < 0 ? -errno : size;
-}
-
-ssize_t ring_send_file(struct ring *ring, int fd, int file, uint64_t offset, size_t size)
-{
-	off_t position = (off_t)offset;
-	ssize_t sent = sendfile(fd, file, &position, size);
-
-	(void)ring;
-	return sent < 0 ? -errno : sent;
-}
-
-int ring_stat_file(struct ring *ring, int file, struct statx *ret_status)
-{
-	const unsigned mask = STATX_TYPE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO;
-
-	(void)ring;
-	return statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, ret_status) < 0 ? -errno : 0;
-}
-
-bool ring_file_is_warm(struct ring *ring, int file, uint64_t offset)
-{
-	uint8_t byte;
-	struct iovec vector = { .iov_base = &byte, .iov_len = 1 };
-
-	(void)ring;
-	/* EOPNOTSUPP (a file system without it) and EPERM (a filter) count as warm: then nothing better is
-	 * known. */
-	return preadv2(file, &vector, 1, (off_t)offset, RWF_NOWAIT) >= 0 || errno != EAGAIN;
-}
+const struct ring_engine ring_uring = {
+	.name = "io_uring",
+	.create = create,
+	.destroy = destroy,
+	.submit_accept = submit_accept,
+	.submit_accept_one = submit_accept_one,
+	.submit_recv = submit_recv,
+	.submit_send = submit_send,
+	.submit_send_gather = submit_send_gather,
+	.submit_writable = submit_writable,
+	.submit_writable_edges = submit_writable_edges,
+	.submit_readable = submit_readable,
+	.submit_open = submit_open,
+	.submit_read = submit_read,
+	.submit_cancel = submit_cancel,
+	.submit_close_socket = submit_close,
+	.submit_close = submit_close,
+	.wait = wait,
+	.bytes_return = bytes_return,
+};

@@ -60,7 +60,7 @@ static void take(struct worker *worker, int fd)
 	if (!conn) {
 		/* No time, or in a drain no slot. */
 		stats_add(&worker->stats, COUNTER_connections_refused, 1);
-		ring_submit_close(worker->ring, fd);
+		ring_submit_close_socket(worker->ring, fd);
 	}
 }
 
@@ -69,8 +69,7 @@ static void take_queued(struct worker *worker, const struct accept *accept)
 {
 	int fd;
 
-	while (free_slots(worker) > 0 &&
-	       (fd = accept4(*accept->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+	while (free_slots(worker) > 0 && (fd = ring_accept_now(worker->ring, *accept->fd)) >= 0)
 		take(worker, fd);
 }
 

@@ -163,7 +163,7 @@ void conn_settle_close(struct worker *worker, struct conn *conn)
 		return;
 	send_drop_file(worker, conn);
 	parts_drop(worker, conn);
-	ring_submit_close(worker->ring, conn->fd);
+	ring_submit_close_socket(worker->ring, conn->fd);
 	conn_set_state(conn, CONN_FREE);
 	conn->generation = (conn->generation + 1) & OP_GENERATION_MASK;
 	check(table->open > 0);
@@ -179,7 +179,8 @@ void conn_linger(struct worker *worker, struct conn *conn)
 	 * Closing while the peer still sends would answer it with a reset, and a reset can
 	 * destroy the answer on its way (RFC 9112 9.6). So: half-close, and read until the end.
 	 */
-	if (conn->peer_ended || worker->config->linger_time == 0 || shutdown(conn->fd, SHUT_WR) < 0) {
+	if (conn->peer_ended || worker->config->linger_time == 0 ||
+	    ring_shut_down(worker->ring, conn->fd) < 0) {
 		conn_close(worker, conn);
 		return;
 	}

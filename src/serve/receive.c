@@ -404,8 +404,7 @@ void receive_on_recv(struct worker *worker, struct conn *conn, const struct comp
 	if ((completion->flags & COMPLETION_BUFFER) && completion->result > 0) {
 		stats_add(&worker->stats, COUNTER_bytes_received, (uint64_t)completion->result);
 		receive_bytes(worker, conn,
-			      bytes_make(ring_buffer(worker->ring, completion_buffer(completion)),
-					 (size_t)completion->result));
+			      bytes_make(ring_bytes(worker->ring, completion), (size_t)completion->result));
 	}
 	if (!(completion->flags & COMPLETION_MORE))
 		receive_ended(worker, conn, completion->result);

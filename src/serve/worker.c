@@ -211,7 +211,7 @@ static void handle(struct worker *worker, const struct completion *completion)
 	if (conn)
 		receive_on_recv(worker, conn, completion);
 	if (completion->flags & COMPLETION_BUFFER)
-		ring_buffer_return(worker->ring, completion_buffer(completion));
+		ring_bytes_return(worker->ring, completion);
 }
 
 static void settle(struct worker *worker, const struct completion *batch, unsigned count)
@@ -313,6 +313,7 @@ static int init(struct worker *worker, struct fault *fault)
 	const struct config *config = worker->config;
 	uint64_t threads = config->threads;
 	struct ring_options options = {
+		.kind = RING_URING,
 		.entries = (unsigned)config->ring_entries,
 		.completions = (unsigned)config->ring_completions,
 		.buffers = (unsigned)config->buffers,
