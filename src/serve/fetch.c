@@ -258,12 +258,6 @@ static enum started start(struct worker *worker, struct entry *entry)
 	return START_ASKED;
 }
 
-static bool is_fresh(const struct worker *worker, const struct entry *entry)
-{
-	return !entry->resolving && entry->asset &&
-	       worker->clock.monotonic_ms - entry->checked_ms < worker->config->fresh;
-}
-
 /* The asset of an entry that is not fresh; NULL: `conn` waits for it, or is CLOSING. */
 static struct asset *ask(struct worker *worker, struct conn *conn, struct entry *entry, enum awaits awaits)
 {
@@ -288,12 +282,14 @@ static struct asset *ask(struct worker *worker, struct conn *conn, struct entry 
 }
 
 struct asset *fetch_asset(struct worker *worker, struct conn *conn, const struct cache_key *key,
-			  enum awaits awaits)
+			  enum awaits awaits, struct entry **ret_hit)
 {
 	struct entry *entry = cache_find(&worker->cache, key);
 
-	if (entry && is_fresh(worker, entry)) {
+	*ret_hit = NULL;
+	if (entry && fetch_is_fresh(worker, entry)) {
 		stats_add(&worker->stats, COUNTER_cache_hits, 1);
+		*ret_hit = entry;
 		return entry->asset;
 	}
 	return ask(worker, conn, entry ? entry : cache_add(&worker->cache, key), awaits);

@@ -10,19 +10,28 @@
 
 #include "base/bytes.h"
 #include "serve/conn.h"
+#include "serve/worker.h"
 #include "site/cache.h"
 
 /*
  * The first asset of what a key stands for (borrowed, for the answer that is made now), or NULL:
  * then the connection is RESOLVING, or CLOSING when there was no memory, and receive_resume() follows
  * with conn->resolved or conn->page, by `awaits`. A name that is not there is a built-in page.
+ * *ret_hit is the entry that had it, or NULL when the file system was asked.
  */
 struct asset *fetch_asset(struct worker *worker, struct conn *conn, const struct cache_key *key,
-			  enum awaits awaits);
+			  enum awaits awaits, struct entry **ret_hit);
 
 /* The same, whatever is known of it already. */
 struct asset *fetch_again(struct worker *worker, struct conn *conn, const struct cache_key *key,
 			  enum awaits awaits);
+
+/* May what the entry has be used without asking the file system? */
+static inline bool fetch_is_fresh(const struct worker *worker, const struct entry *entry)
+{
+	return !entry->resolving && entry->asset &&
+	       worker->clock.monotonic_ms - entry->checked_ms < worker->config->fresh;
+}
 
 /* The built-in page of a status, as the site's rules make it. Borrowed; never NULL. */
 struct asset *fetch_built_in(struct worker *worker, const struct site *site, unsigned status);

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "io/op.h"
+#include "serve/recall.h"
 #include "serve/request.h"
 #include "serve/send.h"
 #include "serve/worker.h"
@@ -203,7 +204,11 @@ static enum step handle_request(struct worker *worker, struct conn *conn, struct
 {
 	struct request request;
 	enum step step;
+	size_t known = recall_answer(worker, conn, input->base + input->at, input->size - input->at);
 
+	input->at += known;
+	if (known > 0)
+		return STEP_NEXT;
 	switch (parse_head(worker, input, &request)) {
 	case HTTP1_PARTIAL:
 		return STEP_WAIT;
@@ -236,14 +241,14 @@ static void set_reading_deadline(struct worker *worker, struct conn *conn, bool 
 		worker_set_deadline(worker, conn, worker->config->head_time);
 }
 
-/* Handle requests until the input ends or something must be waited for. */
-static void run(struct worker *worker, struct conn *conn, const uint8_t *base, size_t size)
+/* Handle requests from `begin` on, until the input ends or something must be waited for. */
+static void run(struct worker *worker, struct conn *conn, struct bytes data, size_t begin)
 {
-	struct input input = { .base = base, .size = size };
-	bool head_is_new = base != conn->stash;
+	struct input input = { .base = data.base, .size = data.size, .at = begin };
+	bool head_is_new = data.base != conn->stash;
 	enum step step = STEP_NEXT;
 
-	while (step == STEP_NEXT && input.at < size && conn->state == CONN_READING) {
+	while (step == STEP_NEXT && input.at < data.size && conn->state == CONN_READING) {
 		if (!send_has_room(conn)) {
 			send_yield(conn);
 			break;
@@ -296,7 +301,7 @@ __attribute__((noinline)) static void continue_body(struct worker *worker, struc
 	if (!stash_append(conn, data.base + used, data.size - used))
 		conn_close(worker, conn);
 	else if (conn->state == CONN_READING)
-		run(worker, conn, conn->stash, conn->stash_size);
+		run(worker, conn, bytes_make(conn->stash, conn->stash_size), 0);
 }
 
 /* Bytes behind something that is not finished: a body, the start of a head, an answer under way. */
@@ -315,7 +320,7 @@ __attribute__((noinline)) static void receive_behind(struct worker *worker, stru
 		return;
 	}
 	if (conn->state == CONN_READING) {
-		run(worker, conn, conn->stash, conn->stash_size);
+		run(worker, conn, bytes_make(conn->stash, conn->stash_size), 0);
 		return;
 	}
 	/* It sends more than it reads: leave the rest in the socket until it has caught up. */
@@ -328,10 +333,18 @@ __attribute__((noinline)) static void receive_behind(struct worker *worker, stru
 
 static void receive_bytes(struct worker *worker, struct conn *conn, struct bytes data)
 {
-	if (conn->state == CONN_READING && conn->stash_size == 0 && !conn->close_after)
-		run(worker, conn, data.base, data.size);
-	else
+	size_t known;
+
+	if (conn->state != CONN_READING || conn->stash_size > 0 || conn->close_after) {
 		receive_behind(worker, conn, data);
+		return;
+	}
+	/* Nearly always one head, and one that is known. */
+	known = send_has_room(conn) ? recall_answer(worker, conn, data.base, data.size) : 0;
+	if (known == data.size && conn->state == CONN_READING)
+		worker_set_deadline(worker, conn, worker->config->idle_time);
+	else
+		run(worker, conn, data, known);
 }
 
 /* The peer has ended its side: when nothing is left to answer, this side ends as well. */
@@ -362,7 +375,7 @@ void receive_resume(struct worker *worker, struct conn *conn)
 	}
 	worker_set_deadline(worker, conn, resume_time(worker, conn));
 	if (conn->stash_size > 0 && !conn->body_active)
-		run(worker, conn, conn->stash, conn->stash_size);
+		run(worker, conn, bytes_make(conn->stash, conn->stash_size), 0);
 	if (conn->state == CONN_READING && !conn->recv_armed && !conn->peer_ended)
 		conn_arm_recv(worker, conn);
 	end_if_done(worker, conn);

@@ -15,6 +15,7 @@
 #include "http/target.h"
 #include "serve/fetch.h"
 #include "serve/making.h"
+#include "serve/recall.h"
 #include "serve/send.h"
 #include "serve/worker.h"
 #include "site/answer.h"
@@ -30,6 +31,7 @@ struct inquiry {
 	struct subject subject;
 	struct answer answer;
 	struct cache_key key; /* of subject.first */
+	struct entry *hit;    /* what the answer hangs on alone; NULL: on more, or it was waited for */
 };
 
 bool request_is_served(enum method method)
@@ -79,7 +81,8 @@ static bool use_fallback(struct worker *worker, struct conn *conn, struct inquir
 
 	request_drop(worker, conn); /* what is not there is needed no more */
 	inquiry->key = fallback_key(inquiry->subject.site);
-	asset = fetch_asset(worker, conn, &inquiry->key, AWAITS_FALLBACK);
+	asset = fetch_asset(worker, conn, &inquiry->key, AWAITS_FALLBACK, &inquiry->hit);
+	inquiry->hit = NULL;
 	if (!asset)
 		return false;
 	inquiry->subject.first = asset;
@@ -100,7 +103,8 @@ static bool use_page(struct worker *worker, struct conn *conn, struct inquiry *i
 		struct cache_key key = { site, status, path };
 
 		hold(conn, inquiry->subject.first);
-		page = fetch_asset(worker, conn, &key, AWAITS_PAGE);
+		page = fetch_asset(worker, conn, &key, AWAITS_PAGE, &inquiry->hit);
+		inquiry->hit = NULL;
 		if (!page)
 			return false;
 	}
@@ -113,6 +117,7 @@ static bool use_made(struct worker *worker, struct conn *conn, struct inquiry *i
 {
 	struct subject *subject = &inquiry->subject;
 
+	inquiry->hit = NULL;
 	if (making_wait(worker, conn, inquiry->answer.need, &inquiry->key, subject->first,
 			inquiry->answer.asset)) {
 		hold(conn, subject->first);
@@ -175,7 +180,7 @@ static bool decide(struct worker *worker, struct conn *conn, struct inquiry *inq
 	if (subject->is_fallback)
 		inquiry->key = fallback_key(subject->site);
 	if (!subject->first)
-		subject->first = fetch_asset(worker, conn, &inquiry->key, AWAITS_FILE);
+		subject->first = fetch_asset(worker, conn, &inquiry->key, AWAITS_FILE, &inquiry->hit);
 	if (!subject->first)
 		return false;
 	answer_asset(&inquiry->answer, inquiry->request, subject, NULL);
@@ -225,6 +230,7 @@ enum request_result request_answer(struct worker *worker, struct conn *conn, str
 	if (request->repeated & HTTP1_LIST_FIELDS)
 		join(worker, request);
 	inquiry.request = request;
+	inquiry.hit = NULL;
 	inquiry.subject.site = find_site(worker, request, inquiry.target.authority);
 	decided =
 		status == 0 ? decide(worker, conn, &inquiry) : answer_status(worker, conn, &inquiry, status);
@@ -233,6 +239,8 @@ enum request_result request_answer(struct worker *worker, struct conn *conn, str
 	if (status == 400)
 		stats_add(&worker->stats, COUNTER_requests_refused, 1);
 	send_answer(worker, conn, &inquiry.answer);
+	if (inquiry.hit)
+		recall_keep(worker, request, inquiry.hit, &inquiry.answer);
 	if (conn->resolved || conn->page)
 		request_drop(worker, conn);
 	return inquiry.answer.keep_alive ? REQUEST_ANSWERED : REQUEST_LAST;

@@ -141,6 +141,19 @@ void send_answer(struct worker *worker, struct conn *conn, const struct answer *
 	send_queue(worker, conn);
 }
 
+void send_ready(struct worker *worker, struct conn *conn, struct asset *asset, unsigned status,
+		struct bytes bytes)
+{
+	conn->served = true;
+	count_answer(worker, status);
+	if (asset->date != worker->date_s)
+		asset_set_date(asset, worker->date_s, worker->date);
+	if (add_piece(worker, conn, bytes.base, bytes.size, asset))
+		send_queue(worker, conn);
+	else
+		conn_close(worker, conn);
+}
+
 void send_static(struct worker *worker, struct conn *conn, struct bytes bytes)
 {
 	if (add_piece(worker, conn, bytes.base, bytes.size, NULL))

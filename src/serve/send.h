@@ -56,6 +56,10 @@ static inline bool send_has_room(const struct conn *conn)
 /* Queue an answer. The connection may go to SENDING (a file follows) or CLOSING (no memory). */
 void send_answer(struct worker *worker, struct conn *conn, const struct answer *answer);
 
+/* Queue a ready head of the asset with what follows it in its block: the whole answer, and not the last. */
+void send_ready(struct worker *worker, struct conn *conn, struct asset *asset, unsigned status,
+		struct bytes bytes);
+
 /* Queue bytes that live for ever. */
 void send_static(struct worker *worker, struct conn *conn, struct bytes bytes);
 

@@ -92,6 +92,7 @@ static void begin_drain(struct worker *worker)
 		return;
 	worker->draining = true;
 	worker->end_ms = worker->clock.monotonic_ms + worker->config->drain_time;
+	worker->cache.changes++; /* answers that kept a connection alive are not repeated */
 	accept_drain(worker);
 	for (uint32_t i = 0; i < worker->conns.touched; i++) {
 		struct conn *conn = &worker->conns.conn[i];
@@ -343,6 +344,7 @@ static int init(struct worker *worker, struct fault *fault)
 	}
 	if (!cache_init(&worker->cache, config->memory / threads, (uint32_t)(config->files / threads + 1),
 			seed) ||
+	    !recall_init(&worker->recall, config->recall) ||
 	    !pages_init(&worker->pages, worker->sites->site[0], worker->date_s) ||
 	    !conn_table_init(&worker->conns, (uint32_t)((config->connections + threads - 1) / threads)))
 		return fault_set(fault, -ENOMEM,
@@ -369,6 +371,7 @@ static void deinit(struct worker *worker)
 		ring_wait(worker->ring, 0, &batch); /* the closes that are still queued */
 	ring_destroy(worker->ring);
 	pages_deinit(&worker->pages);
+	recall_deinit(&worker->recall);
 	send_free_flights(worker);
 	text_deinit(&worker->joined);
 	mem_free(worker->compress_tried);

@@ -26,6 +26,7 @@
 #include "serve/config.h"
 #include "serve/conn.h"
 #include "serve/jobs.h"
+#include "serve/recall.h"
 #include "site/cache.h"
 #include "site/pages.h"
 #include "site/site.h"
@@ -75,6 +76,7 @@ struct worker {
 	struct sites *sites; /* what is served; one reference */
 	uint32_t reloads;    /* how often that has changed */
 	struct cache cache;
+	struct recall recall;
 	struct pages pages;
 	struct fetch **fetches; /* by index in the tag */
 	uint32_t fetch_capacity;

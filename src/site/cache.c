@@ -27,11 +27,12 @@ bool cache_init(struct cache *cache, size_t memory_max, uint32_t files_max, uint
 	cache->memory_max = memory_max;
 	cache->files_max = files_max;
 	cache->seed = seed;
+	cache->changes = 1;
 	return true;
 }
 
 /* Pages that many entries share are counted by none of them. */
-static void count(struct entry *entry)
+static void count(struct cache *cache, struct entry *entry)
 {
 	entry->counted_memory = 0;
 	entry->counted_files = 0;
@@ -41,6 +42,8 @@ static void count(struct entry *entry)
 		entry->counted_memory += asset->memory;
 		entry->counted_files += asset->fd >= 0;
 	}
+	cache->memory += entry->counted_memory;
+	cache->files += entry->counted_files;
 }
 
 static void uncount(struct cache *cache, const struct entry *entry)
@@ -51,16 +54,16 @@ static void uncount(struct cache *cache, const struct entry *entry)
 
 void cache_recount(struct cache *cache, struct entry *entry)
 {
+	cache->changes++;
 	uncount(cache, entry);
-	count(entry);
-	cache->memory += entry->counted_memory;
-	cache->files += entry->counted_files;
+	count(cache, entry);
 }
 
 static void release_asset(struct cache *cache, struct entry *entry)
 {
 	struct asset *asset = entry->asset;
 
+	cache->changes += asset != NULL;
 	entry->asset = NULL;
 	if (asset && asset_unref(asset))
 		cache->drop(cache->context, asset);
@@ -190,9 +193,10 @@ struct entry *cache_add(struct cache *cache, const struct cache_key *key)
 
 void cache_set_asset(struct cache *cache, struct entry *entry, struct asset *asset)
 {
+	uncount(cache, entry);
 	release_asset(cache, entry);
 	entry->asset = asset;
-	cache_recount(cache, entry);
+	count(cache, entry);
 }
 
 unsigned cache_trim(struct cache *cache, const struct entry *keep)

@@ -51,7 +51,8 @@ struct cache {
 	uint32_t capacity;
 	uint32_t hand;
 	uint64_t seed;
-	size_t memory; /* bytes of entries and their assets */
+	uint64_t changes; /* counted up whenever an asset leaves, or gets company in its chain */
+	size_t memory;    /* bytes of entries and their assets */
 	size_t memory_max;
 	uint32_t files; /* assets with an open descriptor */
 	uint32_t files_max;
