@@ -8,8 +8,8 @@
  *     the file's own pages, so a write of the same length into the file can still reach bytes that
  *     wait in the socket; only a file that is replaced by rename is safe from its writer;
  *   - pages that are not in memory are read through the ring first, because sendfile would
- *     wait for the disk and with it everybody else. The probe looks at both ends of the turn;
- *     what the kernel reads ahead covers the middle.
+ *     wait for the disk and with it everybody else; once that was needed, the pages of the next
+ *     turn are read while those of this one are sent.
  */
 #include "serve/body_file.h"
 
@@ -32,48 +32,106 @@ void body_file_begin(struct conn *conn, struct asset *asset, const struct range 
 	conn->file_at = range->first;
 	conn->file_end = range->last + 1;
 	conn->file_is_whole = range->first == 0 && conn->file_end == asset->size;
-	conn->warmed = false;
+	conn->cold = false;
+	conn->warm_end = 0;
 	conn->file_is_same = true; /* fetch_asset() has just looked */
 }
 
 /* Pages do not leave memory so soon after they were used that it would pay to look at once. */
-static bool is_surely_warm(const struct worker *worker, const struct conn *conn)
+static bool is_surely_warm(const struct worker *worker, const struct asset *file)
 {
-	return conn->warmed ||
-	       (conn->file->warm_ms > 0 && worker->clock.monotonic_ms - conn->file->warm_ms < WARM_MS);
+	return file->warm_ms > 0 && worker->clock.monotonic_ms - file->warm_ms < WARM_MS;
 }
 
-/* True when a read was started that brings the turn's pages into memory. */
-static bool warm(struct worker *worker, struct conn *conn, size_t size)
+/* How much a turn from `at` on may send. */
+static size_t turn_size(const struct worker *worker, const struct conn *conn, uint64_t at)
 {
-	struct asset *file = conn->file;
+	uint64_t left = conn->file_end - at;
 
-	if (is_surely_warm(worker, conn) ||
-	    (ring_file_is_warm(worker->ring, file->fd, conn->file_at) &&
-	     ring_file_is_warm(worker->ring, file->fd, conn->file_at + size - 1)))
-		return false;
+	return left < worker->config->turn ? (size_t)left : worker->config->turn;
+}
+
+/* The probe looks at both ends; what the kernel reads ahead covers the middle. */
+static bool is_warm(struct worker *worker, const struct conn *conn, uint64_t at, size_t size)
+{
+	return ring_file_is_warm(worker->ring, conn->file->fd, at) &&
+	       ring_file_is_warm(worker->ring, conn->file->fd, at + size - 1);
+}
+
+/* Begin to bring the pages of the turn at `at` into memory. False: no memory to read them to. */
+static bool warm(struct worker *worker, struct conn *conn, uint64_t at)
+{
+	size_t size = turn_size(worker, conn, at);
+
 	if (!worker->cold)
 		worker->cold = mem_reserve(worker->config->turn);
 	if (!worker->cold)
 		return false;
 	conn->warming = true;
+	conn->warming_end = at + size;
 	stats_add(&worker->stats, COUNTER_cold_reads, 1);
-	ring_submit_read(worker->ring, op_tag(OP_WARM, conn->generation, conn->index), file->fd, worker->cold,
-			 size, conn->file_at);
+	ring_submit_read(worker->ring, op_tag(OP_WARM, conn->generation, conn->index), conn->file->fd,
+			 worker->cold, size, at);
 	return true;
+}
+
+/* Are there pages to send now? False: they are being read. */
+static bool have_pages(struct worker *worker, struct conn *conn)
+{
+	size_t size = turn_size(worker, conn, conn->file_at);
+
+	if (conn->file_at < conn->warm_end)
+		return true;
+	if (!conn->warming) {
+		conn->warm_end = conn->file_at + size;
+		if (is_surely_warm(worker, conn->file) || is_warm(worker, conn, conn->file_at, size))
+			return true;
+		conn->cold = true;
+		conn->warm_end = 0;
+		/* Without memory sendfile reads them itself. */
+		if (!warm(worker, conn, conn->file_at)) {
+			conn->warm_end = conn->file_at + size;
+			return true;
+		}
+	}
+	conn->starved = true;
+	return false;
+}
+
+/* While this turn is on its way to the client the next one's pages are on theirs to memory. */
+static void read_ahead(struct worker *worker, struct conn *conn)
+{
+	if (!conn->cold || conn->warming || conn->warm_end >= conn->file_end)
+		return;
+	if (is_warm(worker, conn, conn->warm_end, turn_size(worker, conn, conn->warm_end)))
+		conn->cold = false;
+	else
+		warm(worker, conn, conn->warm_end);
+}
+
+bool body_file_on_warm(struct conn *conn)
+{
+	bool starved = conn->starved;
+
+	conn->warming = false;
+	conn->starved = false;
+	/* A read that failed is left to sendfile to report. */
+	conn->warm_end = conn->warming_end;
+	return starved;
 }
 
 enum body_file_result body_file_turn(struct worker *worker, struct conn *conn)
 {
-	uint64_t left = conn->file_end - conn->file_at;
-	size_t budget = left < worker->config->turn ? (size_t)left : worker->config->turn;
+	size_t budget = turn_size(worker, conn, conn->file_at);
 
 	if (!conn->file_is_same && !fetch_file_is_same(worker, conn->file))
 		return BODY_FILE_BROKEN;
 	conn->file_is_same = false;
-	if (warm(worker, conn, budget))
+	if (!have_pages(worker, conn))
 		return BODY_FILE_COLD;
-	conn->warmed = false;
+	if (conn->warm_end - conn->file_at < budget)
+		budget = (size_t)(conn->warm_end - conn->file_at);
+	read_ahead(worker, conn);
 	while (budget > 0) {
 		ssize_t size = ring_send_file(worker->ring, conn->fd, conn->file->fd, conn->file_at, budget);
 

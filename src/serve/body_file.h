@@ -17,6 +17,9 @@ enum body_file_result {
 /* The body of `asset` (which has a descriptor) from range.first to range.last. Takes a reference. */
 void body_file_begin(struct conn *conn, struct asset *asset, const struct range *range);
 
+/* The read has ended. True when body_file_turn() had answered BODY_FILE_COLD, and is to be called again. */
+bool body_file_on_warm(struct conn *conn);
+
 /* Send until the turn, the socket or the file ends. */
 enum body_file_result body_file_turn(struct worker *worker, struct conn *conn);
 

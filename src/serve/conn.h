@@ -62,9 +62,10 @@ struct conn {
 	bool recv_paused;    /* ... and was cancelled because enough is stashed */
 	bool writable_armed; /* a poll is in the kernel */
 	bool warming;        /* a read of cold file pages is in the kernel */
+	bool starved;        /* ... and nothing can be sent before it ends */
+	bool cold;           /* such a read was needed: so the next turn's pages are read while one is sent */
 	bool file_is_whole;  /* all of the file is sent, not a range of it */
 	bool file_is_same;   /* the file was looked at in this turn */
-	bool warmed;         /* that read just ended: the pages are there */
 	bool blocked;        /* the socket was full, and no byte has been taken since */
 	bool queued;         /* in the worker's list of connections with something to send */
 	bool ready;          /* in the worker's list of connections whose turn goes on */
@@ -106,7 +107,9 @@ struct conn {
 	struct asset *file;
 	uint64_t file_at;
 	uint64_t file_end;
-	struct parts *parts; /* of a multipart answer, what is still to be sent (serve/parts.h) */
+	uint64_t warm_end;    /* the pages up to here were in memory when they were last looked at ... */
+	uint64_t warming_end; /* ... and up to here when the read under way has ended */
+	struct parts *parts;  /* of a multipart answer, what is still to be sent (serve/parts.h) */
 };
 
 _Static_assert(sizeof(struct conn) <= 512, "an idle connection costs at most 512 bytes");

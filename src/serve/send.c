@@ -217,7 +217,10 @@ static bool take(struct worker *worker, struct conn *conn, size_t size)
 /* The socket is full: go on when it is not. Only bytes taken renew the deadline, not every wake-up. */
 static void wait_writable(struct worker *worker, struct conn *conn)
 {
-	conn->file_is_same = false; /* it may change while the socket is waited for */
+	/* The file may change, and its pages go, while the socket is waited for. */
+	conn->file_is_same = false;
+	if (!conn->warming)
+		conn->warm_end = 0;
 	if (!conn->blocked)
 		worker_set_deadline(worker, conn, worker->config->send_time);
 	conn->blocked = true;
@@ -400,22 +403,22 @@ void send_on_writable(struct worker *worker, struct conn *conn, bool more)
 	conn->writable_armed = more;
 	if (conn->state == CONN_CLOSING)
 		conn_settle_close(worker, conn);
-	else if (conn->state == CONN_SENDING && !conn->queued && !conn->ready && !conn->warming)
+	else if (conn->state == CONN_SENDING && !conn->queued && !conn->ready && !conn->starved)
 		drive(worker, conn);
 }
 
-void send_on_warm(struct worker *worker, struct conn *conn, int result)
+void send_on_warm(struct worker *worker, struct conn *conn)
 {
-	conn->warming = false;
+	bool starved = body_file_on_warm(conn);
+
 	if (conn->state == CONN_CLOSING) {
 		conn_settle_close(worker, conn);
 		return;
 	}
-	/* A read that failed is left to sendfile to report. */
-	(void)result;
-	conn->warmed = true;
-	check(conn->state == CONN_SENDING);
-	drive(worker, conn);
+	if (starved) {
+		check(conn->state == CONN_SENDING);
+		drive(worker, conn);
+	}
 }
 
 void send_continue(struct worker *worker)

@@ -79,7 +79,7 @@ void send_settle(struct worker *worker);
 
 /* `more`: the poll goes on (ring_submit_writable_edges). */
 void send_on_writable(struct worker *worker, struct conn *conn, bool more);
-void send_on_warm(struct worker *worker, struct conn *conn, int result);
+void send_on_warm(struct worker *worker, struct conn *conn);
 
 /* The connections whose turn was over go on. */
 void send_continue(struct worker *worker);

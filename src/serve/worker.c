@@ -179,7 +179,7 @@ static void handle_other(struct worker *worker, const struct completion *complet
 		break;
 	case OP_WARM:
 		if (conn)
-			send_on_warm(worker, conn, completion->result);
+			send_on_warm(worker, conn);
 		break;
 	case OP_ACCEPT:
 		accept_on_accept(worker, completion);
@@ -314,7 +314,7 @@ static int init(struct worker *worker, struct fault *fault)
 	const struct config *config = worker->config;
 	uint64_t threads = config->threads;
 	struct ring_options options = {
-		.kind = RING_URING,
+		.kind = (enum ring_kind)config->engine,
 		.entries = (unsigned)config->ring_entries,
 		.completions = (unsigned)config->ring_completions,
 		.buffers = (unsigned)config->buffers,
