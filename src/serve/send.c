@@ -227,15 +227,21 @@ static void wait_writable(struct worker *worker, struct conn *conn)
 	conn_arm_writable(worker, conn);
 }
 
-static void turn_is_over(struct worker *worker, struct conn *conn)
+/* It can go on, when its turn comes. */
+static void make_ready(struct worker *worker, struct conn *conn)
 {
-	worker_set_deadline(worker, conn, worker->config->send_time);
 	if (conn->ready)
 		return;
 	conn->ready = true;
 	conn->next_ready = NULL;
 	*worker->ready_tail = conn;
 	worker->ready_tail = &conn->next_ready;
+}
+
+static void turn_is_over(struct worker *worker, struct conn *conn)
+{
+	worker_set_deadline(worker, conn, worker->config->send_time);
+	make_ready(worker, conn);
 }
 
 /* One sendmsg of what is queued: bytes taken, or -errno. */
@@ -403,8 +409,8 @@ void send_on_writable(struct worker *worker, struct conn *conn, bool more)
 	conn->writable_armed = more;
 	if (conn->state == CONN_CLOSING)
 		conn_settle_close(worker, conn);
-	else if (conn->state == CONN_SENDING && !conn->queued && !conn->ready && !conn->starved)
-		drive(worker, conn);
+	else if (conn->state == CONN_SENDING && !conn->queued && !conn->starved)
+		make_ready(worker, conn);
 }
 
 void send_on_warm(struct worker *worker, struct conn *conn)
@@ -417,17 +423,20 @@ void send_on_warm(struct worker *worker, struct conn *conn)
 	}
 	if (starved) {
 		check(conn->state == CONN_SENDING);
-		drive(worker, conn);
+		make_ready(worker, conn);
 	}
 }
 
 void send_continue(struct worker *worker)
 {
 	struct conn *conn = worker->ready;
+	struct conn **tail = worker->ready_tail;
+	uint64_t end = stats_read(&worker->stats, COUNTER_bytes_sent) + worker->config->turn;
 
+	/* Who is made ready meanwhile comes in the next round. */
 	worker->ready = NULL;
 	worker->ready_tail = &worker->ready;
-	while (conn) {
+	while (conn && stats_read(&worker->stats, COUNTER_bytes_sent) < end) {
 		struct conn *next = conn->next_ready;
 
 		conn->ready = false;
@@ -437,4 +446,11 @@ void send_continue(struct worker *worker)
 			drive(worker, conn);
 		conn = next;
 	}
+	if (!conn)
+		return;
+	/* The others of this round are the first in the next one. */
+	*tail = worker->ready;
+	if (!worker->ready)
+		worker->ready_tail = tail;
+	worker->ready = conn;
 }

@@ -81,7 +81,10 @@ void send_settle(struct worker *worker);
 void send_on_writable(struct worker *worker, struct conn *conn, bool more);
 void send_on_warm(struct worker *worker, struct conn *conn);
 
-/* The connections whose turn was over go on. */
+/*
+ * The connections whose turn has come go on, in their order, until a turn's bytes (--turn) have left: all
+ * of them together may not hold up small answers for longer than that.
+ */
 void send_continue(struct worker *worker);
 
 /* Release what is queued; with send_drop_file() also the file, once no operation reads it. */
