@@ -3,8 +3,9 @@
  * Which scanner runs on this processor, and the one that runs on all of them.
  *
  * serve/receive scans each received buffer once; http/http1 then only walks bits. The vector
- * code stands in scan_avx2.c and scan_sse42.c, each compiled for its instruction set, and is
- * entered only through the pointer here, so that the rest of the program stays baseline code.
+ * code stands in scan_avx2.c, scan_sse42.c and scan_neon.c, each compiled for its instruction
+ * set, and is entered only through the pointer here, so that the rest of the program stays
+ * baseline code.
  *
  * The scalar scanner is the plain statement of what the bits mean: scan_class[] is written
  * down byte by byte from RFC 9110 5.6.2, and the tests hold the vector code against it. The
@@ -69,9 +70,14 @@ const char *scan_init(enum scan_level level)
 		scan_words = scan_words_avx2;
 		return "avx2";
 	}
-	if (level != SCAN_SCALAR && processor_has_sse42()) {
+	if (level != SCAN_SCALAR && level != SCAN_NEON && processor_has_sse42()) {
 		scan_words = scan_words_sse42;
 		return "sse4.2";
+	}
+#elif defined(__AARCH64EL__)
+	if (level == SCAN_BEST || level == SCAN_NEON) {
+		scan_words = scan_words_neon;
+		return "neon";
 	}
 #else
 	(void)level;

@@ -12,8 +12,8 @@
  *   control                                        1  1                1  1     space, but not SP and HTAB
  *   name          1 1           1                  1  1          1 1   1  1     not a token character
  *
- * Three implementations give the same bits: AVX2, SSE4.2, and scalar C. The best one for this
- * processor is taken at the first call of scan_init(); tests compare all of them.
+ * The implementations give the same bits: AVX2 and SSE4.2 on x86-64, NEON on AArch64, and scalar
+ * C everywhere. The best one for this processor is taken by scan_init(); tests compare them all.
  */
 #ifndef QUOIT_HTTP_SCAN_H
 #define QUOIT_HTTP_SCAN_H
@@ -53,15 +53,18 @@ scan_function scan_words_scalar;
 #if defined(__x86_64__)
 scan_function scan_words_sse42;
 scan_function scan_words_avx2;
+#elif defined(__AARCH64EL__)
+scan_function scan_words_neon;
 #endif
 
 /* What scan_init() can be told; SCAN_BEST takes what the processor has. */
-enum scan_level { SCAN_BEST, SCAN_SCALAR, SCAN_SSE42, SCAN_AVX2 };
+enum scan_level { SCAN_BEST, SCAN_SCALAR, SCAN_SSE42, SCAN_AVX2, SCAN_NEON };
 
 /*
- * Choose the implementation for this process and return its name ("avx2", "sse4.2",
- * "scalar"). A level that the processor lacks falls back to the next lower one. Call once,
- * before any thread scans; scan_index() works without it, with the scalar code.
+ * Choose the implementation for this process and return its name ("avx2", "sse4.2", "neon",
+ * "scalar"). A level that the processor lacks falls back to the next lower one of its
+ * architecture, and one of another architecture to the scalar code. Call once, before any
+ * thread scans; scan_index() works without it, with the scalar code.
  */
 const char *scan_init(enum scan_level level);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the vector scanners share; only scan_avx2.c and scan_sse42.c include it.
+ * What the vector scanners share; only scan_avx2.c, scan_sse42.c and scan_neon.c include it.
  *
  * A byte is split into two nibbles. SCAN_TOKEN_LOW, indexed by the low one, has bit h set when
  * 0x<h><low> is a tchar; SCAN_TOKEN_HIGH, indexed by the high one, has just bit h. The byte is
@@ -41,7 +41,7 @@ typedef struct scan_word scan_window_function(const uint8_t *first, size_t gap);
  *                  |  window   |         | half 0 |
  *                                            | half 1 |
  *
- * Always inline, so that `classify` is a direct, inlined call in both scanners.
+ * Always inline, so that `classify` is a direct, inlined call in each scanner.
  */
 __attribute__((always_inline)) static inline void
 scan_blocks(scan_window_function *classify, const uint8_t *base, size_t size, struct scan_word *word)

@@ -30,6 +30,8 @@ static struct level levels[] = {
 #if defined(__x86_64__)
 	{ "sse4.2", scan_words_sse42, false },
 	{ "avx2", scan_words_avx2, false },
+#elif defined(__AARCH64EL__)
+	{ "neon", scan_words_neon, true },
 #endif
 };
 
@@ -219,20 +221,24 @@ static void large_buffers_agree_up_to_the_largest(void **state)
 	}
 }
 
-/* A level that the processor lacks falls to the next lower one; what is chosen is used. */
+/* A level that the processor lacks falls to the next lower one, one of another architecture to scalar. */
 static void the_chosen_level_is_the_best_that_is_supported(void **state)
 {
-	const char *best = "scalar";
-	const char *second = "scalar";
+	const char *sse42 = "scalar", *avx2 = "scalar", *neon = "scalar", *best = "scalar";
 
 	(void)state;
 #if defined(__x86_64__)
-	second = levels[1].supported ? "sse4.2" : "scalar";
-	best = levels[2].supported ? "avx2" : second;
+	sse42 = levels[1].supported ? "sse4.2" : "scalar";
+	avx2 = levels[2].supported ? "avx2" : sse42;
+	best = avx2;
+#elif defined(__AARCH64EL__)
+	neon = "neon";
+	best = neon;
 #endif
 	assert_string_equal(scan_init(SCAN_SCALAR), "scalar");
-	assert_string_equal(scan_init(SCAN_SSE42), second);
-	assert_string_equal(scan_init(SCAN_AVX2), best);
+	assert_string_equal(scan_init(SCAN_SSE42), sse42);
+	assert_string_equal(scan_init(SCAN_AVX2), avx2);
+	assert_string_equal(scan_init(SCAN_NEON), neon);
 	assert_string_equal(scan_init(SCAN_BEST), best);
 }
 
