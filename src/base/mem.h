@@ -11,6 +11,9 @@
 
 #include <stddef.h>
 
+/* Bytes that processors take from each other as a whole. */
+#define CACHE_LINE 64
+
 void *mem_alloc(size_t size);
 void *mem_alloc_zeroed(size_t count, size_t size);
 void *mem_resize(void *block, size_t size);

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
+#include "base/mem.h"
 
 enum counter_id {
 #define COUNTER(name, sentence) COUNTER_##name,
@@ -22,7 +22,7 @@ enum counter_id {
 };
 
 struct stats {
-	_Alignas(64) _Atomic uint64_t value[COUNTER_COUNT];
+	_Alignas(CACHE_LINE) _Atomic uint64_t value[COUNTER_COUNT];
 };
 
 static inline void stats_add(struct stats *stats, enum counter_id id, uint64_t count)

@@ -112,7 +112,7 @@ struct conn {
 	struct parts *parts;  /* of a multipart answer, what is still to be sent (serve/parts.h) */
 };
 
-_Static_assert(sizeof(struct conn) <= 512, "an idle connection costs at most 512 bytes");
+_Static_assert(sizeof(struct conn) <= 256, "an idle connection costs at most 256 bytes");
 
 struct conn_table {
 	struct conn *conn; /* `capacity` slots, address space only until used */

@@ -56,7 +56,16 @@ struct accept {
 };
 
 struct worker {
-	struct server *server;
+	/* What other threads write, on lines of its own: no command and no helper takes one that requests
+	 * use. */
+	_Alignas(CACHE_LINE) _Atomic unsigned commands;
+	_Atomic bool ended;
+	int wake_fd; /* eventfd */
+	pthread_t thread;
+	struct job_outbox outbox;
+
+	/* From here on: this worker's alone, or constant. */
+	_Alignas(CACHE_LINE) struct server *server;
 	const struct config *config;
 	unsigned index;
 	int cpu; /* pinned to; -1: not pinned */
@@ -83,8 +92,7 @@ struct worker {
 	uint32_t *fetch_free;
 	uint32_t fetch_free_count;
 
-	struct jobs *jobs; /* the helpers, shared by all workers */
-	struct job_outbox outbox;
+	struct jobs *jobs;             /* the helpers, shared by all workers */
 	struct work *works;            /* given away and not yet back */
 	struct compressor *compressor; /* shared by all workers; NULL: nothing is compressed */
 	int compress_folder;           /* its folder, or -1 */
@@ -103,10 +111,6 @@ struct worker {
 	bool stopping;   /* everything is closed; waits for the operations in flight */
 	uint64_t end_ms; /* draining: then stop; stopping: then end with what is in flight */
 
-	pthread_t thread;
-	int wake_fd; /* eventfd */
-	_Atomic unsigned commands;
-	_Atomic bool ended;
 	sem_t *started; /* posted once, when start has succeeded or failed */
 	int start_error;
 	struct fault start_fault;
@@ -115,6 +119,10 @@ struct worker {
 	struct scan scan; /* of the buffer that is being handled */
 	struct stats stats;
 };
+
+_Static_assert(sizeof(struct worker) % CACHE_LINE == 0 && offsetof(struct worker, server) % CACHE_LINE == 0 &&
+		       offsetof(struct worker, stats) % CACHE_LINE == 0,
+	       "no line is shared by two workers, or by a worker and those who command it");
 
 /* Start the thread; the outcome is in start_error after `started` was posted. 0 or -errno. */
 int worker_start(struct worker *worker);

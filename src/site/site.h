@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "base/bytes.h"
+#include "base/mem.h"
 #include "base/problems.h"
 #include "base/trace.h"
 #include "http/coding.h"
@@ -63,7 +64,9 @@ struct site {
 };
 
 struct sites {
+	/* Counted by whoever waits for a file; a line further is what every request reads. */
 	_Atomic unsigned refs;
+	char apart[CACHE_LINE];
 	struct site **site;
 	unsigned count;
 	struct hosts *hosts; /* NULL: there is only the default site */
