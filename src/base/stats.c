@@ -2,6 +2,8 @@
 /* The names of the counters, from the rows of counters.def. */
 #include "base/stats.h"
 
+#include <string.h>
+
 #include "base/check.h"
 
 static const struct {
