@@ -142,9 +142,15 @@ enum body_file_result body_file_turn(struct worker *worker, struct conn *conn)
 		if (size <= 0)
 			return BODY_FILE_BROKEN;
 		conn->file_at += (uint64_t)size;
-		budget -= (size_t)size;
 		conn->blocked = false;
 		stats_add(&worker->stats, COUNTER_bytes_sent, (uint64_t)size);
+		budget -= (size_t)size;
+		/*
+		 * A short count is a full socket nearly always, and where it is not, the wait for room ends
+		 * at once: unless that wait is for the next change (ring_submit_writable_edges).
+		 */
+		if (budget > 0 && !conn->writable_armed)
+			return BODY_FILE_FULL;
 	}
 	if (conn->file_at < conn->file_end)
 		return BODY_FILE_TURN_OVER;

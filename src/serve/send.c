@@ -244,12 +244,20 @@ static void turn_is_over(struct worker *worker, struct conn *conn)
 	make_ready(worker, conn);
 }
 
+/* Does something follow at once that should share a packet with what is queued: a body, or the FIN? */
+static bool has_more(const struct worker *worker, const struct conn *conn)
+{
+	if (conn->file)
+		return conn->file_end - conn->file_at <= worker->config->cork;
+	return conn->parts || conn->close_after;
+}
+
 /* One sendmsg of what is queued: bytes taken, or -errno. */
 static ssize_t send_out(struct worker *worker, struct conn *conn)
 {
 	struct iovec piece = { .iov_base = (void *)conn->out, .iov_len = conn->out_size };
 	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
-	bool more = conn->parts || (conn->file && conn->file_end - conn->file_at <= worker->config->cork);
+	bool more = has_more(worker, conn);
 	ssize_t size;
 
 	if (conn->flight)
