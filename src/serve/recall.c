@@ -8,7 +8,8 @@
  *
  * What is not kept, because equal bytes may mean something else later: conditions with a date that were
  * not met (what two digits of a year mean depends on the clock), a body behind the head, the last
- * answer of a connection, and all that is composed for one request.
+ * answer of a connection, and all that is composed for one request. Nor is a head with credentials: it is
+ * one person's, and nobody's secret should lie about.
  */
 #include "serve/recall.h"
 
@@ -18,6 +19,7 @@
 #include "serve/worker.h"
 
 #define DATES (UINT32_C(1) << FIELD_IF_MODIFIED_SINCE | UINT32_C(1) << FIELD_IF_UNMODIFIED_SINCE)
+#define CREDENTIALS (UINT32_C(1) << FIELD_COOKIE | UINT32_C(1) << FIELD_AUTHORIZATION)
 #define RANGES (UINT32_C(1) << FIELD_RANGE | UINT32_C(1) << FIELD_IF_RANGE)
 
 bool recall_init(struct recall *recall, uint64_t count)
@@ -83,7 +85,7 @@ static bool is_lasting(const struct request *request, const struct answer *answe
 		return false;
 	if (answer->has_body && !answer->asset->body)
 		return false;
-	if (request->present & RANGES || (request->present & DATES && answer->status != 304))
+	if (request->present & (RANGES | CREDENTIALS) || (request->present & DATES && answer->status != 304))
 		return false;
 	return !request_has_body(request) && !request->expect_continue;
 }
