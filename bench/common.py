@@ -31,9 +31,8 @@ REPOSITORY = BENCH.parent
 START_SECONDS = 20.0  # valgrind takes two; a server that needs longer is broken
 STOP_SECONDS = 10.0
 
-# Names and sizes of the files in the site; the cases of the benches and nginx.conf.in refer to them.
+# Names and sizes of the files in the site; the benches and servers/*.conf.in refer to them.
 SITE_FILES = {
-    "pipelined.html": 1024,  # a name of its own, because nginx needs another setting for it
     "1k.html": 1024,
     "10k.html": 10 * 1024,
     "100k.html": 100 * 1024,
@@ -41,9 +40,15 @@ SITE_FILES = {
 }
 
 PACKAGES = {
+    "apache2": "apache2",
+    "caddy": "caddy",
+    "h2o": "h2o",
+    "lighttpd": "lighttpd lighttpd-mod-deflate",
     "meson": "meson",
     "ninja": "ninja-build",
-    "nginx": "nginx-light",
+    "nginx": "nginx-light libnginx-mod-http-brotli-static",
+    "perf": "linux-perf",
+    "setpriv": "util-linux",
     "taskset": "util-linux",
     "valgrind": "valgrind",
     "vgdb": "valgrind",
@@ -58,9 +63,13 @@ class BenchError(Exception):
     """Something the reader can act on; shown as one message, without a traceback."""
 
 
+# What a server that misbehaves, or a missing tool, comes out as: anything else is a bug of the bench.
+ERRORS = (BenchError, OSError, http.client.HTTPException, subprocess.SubprocessError)
+
+
 @dataclass
 class Server:
-    """A running server: how to reach it and whose CPU time to read."""
+    """A running server: how to reach it, and what it uses, all its processes together."""
 
     name: str
     port: int
@@ -71,9 +80,45 @@ class Server:
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}/{path}"
 
+    def pids(self) -> list[int]:
+        """The process that was started and all its descendants."""
+        found = [self.process.pid]
+        for pid in found:
+            found += children_of(pid)
+        return found
+
     def cpu_seconds(self) -> float:
-        """CPU time of all its threads, ended ones too, to the nanosecond (CLK_TCK is 10 ms)."""
-        return time.clock_gettime(process_clock(self.process.pid))
+        """CPU time of all its threads, ended ones too, to the nanosecond (CLK_TCK is 10 ms).
+
+        A child that has ended is not in it: the servers here have their children from start to end.
+        """
+        return sum(time.clock_gettime(process_clock(pid)) for pid in self.pids())
+
+    def memory_bytes(self) -> tuple[int, int]:
+        """Resident now, and at most so far: VmRSS and VmHWM. What processes share counts in each."""
+        sizes = [process_memory(pid) for pid in self.pids()]
+        return sum(now for now, _ in sizes), sum(most for _, most in sizes)
+
+    def check_alive(self) -> None:
+        if self.process.poll() is not None:
+            text = f"{self.name} ended unasked, with status {self.process.returncode}:\n{tail_of(self.log)}"
+            raise BenchError(text)
+
+
+def children_of(pid: int) -> list[int]:
+    """Children of any of its threads. Needs CONFIG_PROC_CHILDREN, which all distributions have."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has just ended has no children
+            found += [int(child) for child in task.read_text().split()]
+    return found
+
+
+def process_memory(pid: int) -> tuple[int, int]:
+    text = Path(f"/proc/{pid}/status").read_text()
+    sizes = [re.search(rf"^{field}:\s+(\d+) kB", text, re.M) for field in ("VmRSS", "VmHWM")]
+    now, most = (int(size[1]) * 1024 if size else 0 for size in sizes)
+    return now, most
 
 
 def process_clock(pid: int) -> int:
@@ -129,19 +174,33 @@ def tail_of(log: Path) -> str:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process whose output goes to `log`; terminated whatever happens."""
+def running(
+    command: Sequence[str], log: Path, environment: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A child process whose output goes to `log`; ended whatever happens, with all its children.
+
+    It has a session of its own, so that Ctrl-C reaches only us and everything is undone in order,
+    and the kernel ends it if we are killed.
+    """
+    guarded = [find_tool("setpriv"), "--pdeathsig", "TERM", *command]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            guarded,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
+        )
     try:
         yield process
     finally:
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait_for(
@@ -193,28 +252,6 @@ def running_quoit(
         yield Server(name, int(match[1]), process, log, match[0].strip())
 
 
-@contextlib.contextmanager
-def running_nginx(root: Path, directory: Path, prefix: Sequence[str] = ()) -> Iterator[Server]:
-    """nginx with one process, from nginx.conf.in."""
-    log, port = directory / "nginx.log", free_port()
-    (directory / "nginx").mkdir()
-    text = (BENCH / "nginx.conf.in").read_text()
-    for name, value in {"@PORT@": port, "@ROOT@": root, "@DIRECTORY@": directory / "nginx"}.items():
-        text = text.replace(name, str(value))
-    configuration = directory / "nginx" / "nginx.conf"
-    configuration.write_text(text)
-    nginx = [find_tool("nginx"), "-p", str(directory / "nginx"), "-c", str(configuration), "-e", "stderr"]
-    banner = subprocess.run([nginx[0], "-v"], stderr=subprocess.PIPE, text=True).stderr.strip()
-    with running([*prefix, *nginx], log) as process:
-
-        def accepts() -> bool:
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-
-        wait_for(process, log, "nginx", accepts)
-        yield Server("nginx", port, process, log, banner)
-
-
 def check_answers(server: Server, root: Path) -> None:
     """Every file comes with status 200 and exactly its bytes: a fast wrong answer is worth nothing."""
     for name in SITE_FILES:
@@ -229,12 +266,21 @@ def check_answers(server: Server, root: Path) -> None:
             raise BenchError(f"{server.name} sends {len(body)} bytes for /{name} that are not the file's")
 
 
+def positive(text: str) -> int:
+    """For argparse: a whole number from 1."""
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
 def run_main(main: Callable[[], None]) -> None:
-    """Run a bench: SIGTERM unwinds like Ctrl-C, so that servers are stopped; errors are one message."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    """Run a bench: errors are one message; SIGTERM and SIGHUP unwind like Ctrl-C, so that servers stop."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         main()
-    except (BenchError, OSError, http.client.HTTPException, subprocess.SubprocessError) as error:
+    except ERRORS as error:
         sys.exit(f"{Path(sys.argv[0]).name}: {error}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
