@@ -96,7 +96,10 @@ QUOIT_EXPORT int quoit_explain(struct quoit *quoit, const struct quoit_request *
  */
 QUOIT_EXPORT const char *quoit_address(const struct quoit *quoit, unsigned index);
 
-/* What it serves and how: the root's absolute path, the number of threads, "io_uring". */
+/*
+ * What it serves and how: the root's absolute path, the number of threads, "io_uring" or "epoll" ("auto"
+ * before the first start).
+ */
 QUOIT_EXPORT const char *quoit_root(const struct quoit *quoit);
 QUOIT_EXPORT unsigned quoit_threads(const struct quoit *quoit);
 QUOIT_EXPORT const char *quoit_engine(const struct quoit *quoit);

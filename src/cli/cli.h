@@ -14,6 +14,7 @@ struct quoit;
 int cli_serve(int count, char **arguments);
 int cli_check(int count, char **arguments);
 int cli_explain(int count, char **arguments);
+int cli_calibrate(int count, char **arguments);
 
 /* Print "quoit: ..." to standard error and return `code`. */
 int cli_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -22,6 +22,7 @@ static const struct {
 	{ "serve", cli_serve, "serve a folder over HTTP" },
 	{ "check", cli_check, "say what is wrong with a configuration file" },
 	{ "explain", cli_explain, "say how a request would be answered, and why" },
+	{ "calibrate", cli_calibrate, "measure which thresholds suit this machine" },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -61,7 +62,7 @@ static int help(FILE *out)
 		"Usage: quoit COMMAND [OPTION]...\n\n",
 		quoit_version());
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].sentence);
+		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].sentence);
 	fprintf(out, "\n  --help     this text; quoit COMMAND --help tells more\n"
 		     "  --version  the version\n\n"
 		     "Example: quoit serve /srv/www --listen 127.0.0.1:8080\n");

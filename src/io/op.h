@@ -26,7 +26,8 @@ enum op {
 	OP_WARM, /* a read that brings cold file pages into memory */
 	OP_OPEN,
 	OP_READ,
-	OP_WAKE, /* another thread wrote the worker's eventfd */
+	OP_WAKE,      /* another thread wrote the worker's eventfd */
+	OP_ZERO_COPY, /* both completions of a zero-copy send; index: of serve/zero_copy's own slot */
 };
 
 #define OP_GENERATION_MASK UINT32_C(0xffffff)

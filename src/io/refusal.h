@@ -3,6 +3,8 @@
 #ifndef QUOIT_IO_REFUSAL_H
 #define QUOIT_IO_REFUSAL_H
 
+#include <stdbool.h>
+
 #include "base/fault.h"
 
 /*
@@ -12,5 +14,11 @@
  * too old.
  */
 int refusal_explain(struct fault *fault, int error);
+
+/*
+ * Is this what refusal_explain() returns where io_uring is not to be had, and epoll may be? Not of a
+ * limit that would meet epoll as well, nor of options that are wrong.
+ */
+bool refusal_leaves_epoll(int error);
 
 #endif

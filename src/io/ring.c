@@ -12,9 +12,21 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
+#include "io/refusal.h"
+
 int ring_create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault)
 {
-	return ring_uring.create(options, ret_ring, fault);
+	int error;
+
+	fault->text[0] = 0;
+	if (options->kind == RING_EPOLL)
+		return ring_epoll.create(options, ret_ring, fault);
+	error = ring_uring.create(options, ret_ring, fault);
+	if (error == 0)
+		fault->text[0] = 0; /* what is left of a way that was tried first is no refusal */
+	if (options->kind == RING_URING || !refusal_leaves_epoll(error))
+		return error;
+	return ring_epoll.create(options, ret_ring, fault);
 }
 
 /* Counts the call, too. */

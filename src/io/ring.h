@@ -16,8 +16,9 @@
  *   way the kernel keeps no reference to the memory once ring_wait() has returned. So at most
  *   one send per socket may be submitted between two waits.
  *
- * Engines: io_uring (ring_uring.c). An engine fills in one `struct ring_engine`; everything above
- * this file calls the functions below and never sees which engine answers.
+ * Engines: io_uring (ring_uring.c), epoll (ring_epoll.c). An engine fills in one `struct ring_engine`;
+ * everything above this file calls the functions below and never sees which engine answers. A
+ * descriptor that was given to a ring is closed through that ring.
  */
 #ifndef QUOIT_IO_RING_H
 #define QUOIT_IO_RING_H
@@ -32,6 +33,7 @@
 
 #include "base/fault.h"
 #include "base/stats.h"
+#include "io/ring_tuning.h"
 
 struct ring;
 
@@ -48,7 +50,9 @@ struct ring_options {
 	unsigned completions; /* completion queue, a power of two */
 	unsigned buffers;     /* receive buffers, a power of two, at most 32768 */
 	unsigned buffer_size; /* bytes of each */
-	struct stats *stats;  /* of the worker; counts enters, submissions, completions, overflows */
+	unsigned sockets;     /* that may be open at once, those included that an accept takes too many */
+	struct ring_tuning tuning; /* of io_uring alone */
+	struct stats *stats;       /* of the worker; counts enters, submissions, completions, overflows */
 };
 
 /* As io_uring writes it (struct io_uring_cqe), so that engine has nothing to translate. */
@@ -62,6 +66,8 @@ struct completion {
 	UINT32_C(1)                 /* flags: a receive buffer comes with it, which the receiver returns     \
 				     */
 #define COMPLETION_MORE UINT32_C(2) /* flags: a multishot operation goes on; without it, it has ended */
+#define COMPLETION_NOTIFICATION                                                                              \
+	UINT32_C(8) /* flags: the second completion of a zero-copy send: its memory is free again */
 #define COMPLETION_BUFFER_MORE                                                                               \
 	UINT32_C(16) /* flags: further arrivals will use the rest of this receive buffer */
 
@@ -76,6 +82,7 @@ static inline uint16_t completion_buffer(const struct completion *completion)
  * RING_AUTO and io_uring refused the ring is an epoll one and `fault` says why, though 0 is returned.
  */
 int ring_create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault);
+/* A read that is under way may still write to its memory. */
 static inline void ring_destroy(struct ring *ring);
 
 /* "io_uring", "epoll". */
@@ -100,8 +107,9 @@ static inline void ring_submit_send_gather(struct ring *ring, uint64_t tag, int 
 static inline void ring_submit_writable(struct ring *ring, uint64_t tag, int fd);
 /*
  * For a socket whose peer has ended its side, which the one above finds ready always (io_uring
- * polls for POLLRDHUP unasked): multishot, completes at once and then each time that the socket
- * takes bytes again after it was full. The caller sends until -EAGAIN before it waits.
+ * polls for POLLRDHUP unasked): multishot, completes at once when the socket takes bytes, and maybe when
+ * it is full, then each time that it takes bytes again after it was full. The caller sends until
+ * -EAGAIN before it waits.
  */
 static inline void ring_submit_writable_edges(struct ring *ring, uint64_t tag, int fd);
 /* Completes once when there is something to read. */
@@ -112,6 +120,35 @@ static inline void ring_submit_open(struct ring *ring, uint64_t tag, int folder,
 				    const struct open_how *how);
 static inline void ring_submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_t size,
 				    uint64_t offset);
+
+/*
+ * Sends that the kernel is asked not to copy, from memory that was registered before. Not every engine
+ * or kernel has them: the other two functions may be called only when ring_zero_copy_start() was answered
+ * with 0. `count` is the size of the table of registered memory. -EOPNOTSUPP: there are none; another
+ * -errno: the table could not be made.
+ */
+static inline int ring_zero_copy_start(struct ring *ring, unsigned count);
+/*
+ * Register memory at an empty place of the table, or with NULL and 0 clear the place, at once and also while
+ * sends from it are under way. The memory must stay where it is until it is cleared. -ENOMEM: above
+ * RLIMIT_MEMLOCK; or another -errno.
+ */
+static inline int ring_zero_copy_set(struct ring *ring, unsigned place, const void *base, size_t size);
+/*
+ * Completes twice. First like a quiet send, but always: with the bytes taken or -errno, and
+ * COMPLETION_MORE when the other follows; -EOPNOTSUPP: this socket cannot. Then, it may be much later,
+ * with COMPLETION_NOTIFICATION: until then the bytes must stay as they are, even if the socket is closed.
+ */
+static inline void ring_submit_send_zero_copy(struct ring *ring, uint64_t tag, int fd, unsigned place,
+					      const void *base, size_t size);
+/* In the end, were they copied all the same? A send that took no byte says so, too. */
+static inline bool completion_was_copied(const struct completion *notification)
+{
+	return notification->result < 0;
+}
+
+/* The address of this end of a connection, or of the other. 0 or -errno. */
+static inline int ring_address(struct ring *ring, int fd, bool other, struct sockaddr_storage *ret_address);
 
 /* End the operation with this tag; it completes with -ECANCELED, or with what it had reached. */
 static inline void ring_submit_cancel(struct ring *ring, uint64_t tag);

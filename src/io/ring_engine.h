@@ -12,7 +12,16 @@
 #error "include io/ring.h"
 #endif
 
+#include <errno.h>
+
 #include "base/check.h"
+
+struct ring_zero_copy {
+	int (*start)(struct ring *ring, unsigned count);
+	int (*set_memory)(struct ring *ring, unsigned place, const void *base, size_t size);
+	void (*submit_send)(struct ring *ring, uint64_t tag, int fd, unsigned place, const void *base,
+			    size_t size);
+};
 
 struct ring_engine {
 	const char *name;
@@ -37,6 +46,7 @@ struct ring_engine {
 	void (*bytes_return)(struct ring *ring, const struct completion *completion);
 	int (*adopt)(struct ring *ring, int fd);           /* an accepted real descriptor; NULL: as it is */
 	int (*real_descriptor)(struct ring *ring, int fd); /* NULL: the descriptors are real ones */
+	const struct ring_zero_copy *zero_copy;            /* NULL: there is none */
 };
 
 /* First member of every engine's own struct. */
@@ -51,6 +61,7 @@ struct ring {
 };
 
 extern const struct ring_engine ring_uring;
+extern const struct ring_engine ring_epoll;
 
 static inline void ring_destroy(struct ring *ring)
 {
@@ -114,6 +125,33 @@ static inline void ring_submit_read(struct ring *ring, uint64_t tag, int fd, voi
 				    uint64_t offset)
 {
 	ring->engine->submit_read(ring, tag, fd, base, size, offset);
+}
+
+static inline int ring_zero_copy_start(struct ring *ring, unsigned count)
+{
+	return ring->engine->zero_copy ? ring->engine->zero_copy->start(ring, count) : -EOPNOTSUPP;
+}
+
+static inline int ring_zero_copy_set(struct ring *ring, unsigned place, const void *base, size_t size)
+{
+	return ring->engine->zero_copy->set_memory(ring, place, base, size);
+}
+
+static inline void ring_submit_send_zero_copy(struct ring *ring, uint64_t tag, int fd, unsigned place,
+					      const void *base, size_t size)
+{
+	ring->engine->zero_copy->submit_send(ring, tag, fd, place, base, size);
+}
+
+static inline int ring_address(struct ring *ring, int fd, bool other, struct sockaddr_storage *ret_address)
+{
+	int real = ring->engine->real_descriptor ? ring->engine->real_descriptor(ring, fd) : fd;
+	struct sockaddr *address = (struct sockaddr *)ret_address;
+	socklen_t size = sizeof(*ret_address);
+	int result = other ? getpeername(real, address, &size) : getsockname(real, address, &size);
+
+	stats_add(ring->stats, COUNTER_calls, 1);
+	return result < 0 ? -errno : 0;
 }
 
 static inline void ring_submit_cancel(struct ring *ring, uint64_t tag)

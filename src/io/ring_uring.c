@@ -1,322 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The io_uring engine: the only file that calls liburing.
+ * The io_uring engine: its operations, and its table.
  *
  * One instance per worker, created in the worker's thread (SINGLE_ISSUER and DEFER_TASKRUN ask
  * for that: completions are then produced only while the worker waits, with no interrupt and
  * no lock). The worker fills the submission queue while it handles completions and pays one
- * io_uring_enter per batch, which submits and waits in one go.
+ * io_uring_enter per batch, which submits and waits in one go (uring_wait.c).
  *
- * The hard thing is the promise of quiet sends (ring.h). It rests on MSG_DONTWAIT together with
- * MSG_WAITALL: the kernel then tries once, at submission, and never arms a poll; what it took
- * in part is an error for it, so CQE_SKIP_SUCCESS does not hide it. tests/kernel shows it.
- * Completions that overflowed the queue are fetched before ring_wait() returns, because "no
- * completion" carries meaning here.
+ * An operation is one entry, written as a whole: what it does not name is zero. The hard thing is
+ * the promise of quiet sends (ring.h). It rests on MSG_DONTWAIT together with MSG_WAITALL: the
+ * kernel then tries once, at submission, and never arms a poll; what it took in part is an error for
+ * it, so CQE_SKIP_SUCCESS does not hide it. tests/kernel shows it.
  */
-#include "io/ring.h"
-
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "base/check.h"
-#include "base/mem.h"
-#include "io/abi.h"
-#include "io/refusal.h"
-
-#define BUFFER_GROUP 0
-#define FINISH_ATTEMPTS 10000 /* a millisecond each */
-
-struct uring {
-	struct ring ring;
-	struct io_uring io;
-	unsigned enter_flags; /* of every io_uring_enter */
-	uint64_t timeout_ms;  /* what `argument` says; it changes rarely */
-	struct __kernel_timespec time;
-	struct io_uring_getevents_arg argument;
-
-	struct io_uring_buf_ring *buffer_ring;
-
-	struct completion *batch; /* what wait() hands out */
-	unsigned batch_capacity;
-};
-
-static struct uring *uring_of(struct ring *ring)
-{
-	return (struct uring *)ring;
-}
-
-/*
- * Linux 6.1 has all of them. SUBMIT_ALL: one refused entry must not stop the batch behind it.
- * CQSIZE: multishot operations complete far more often than they are submitted.
- */
-#define SETUP_FLAGS                                                                                          \
-	(IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |                        \
-	 IORING_SETUP_DEFER_TASKRUN)
-
-static int create_uring(struct uring *uring, const struct ring_options *options, struct fault *fault)
-{
-	struct io_uring_params params = { .flags = SETUP_FLAGS, .cq_entries = options->completions };
-	int error = io_uring_queue_init_params(options->entries, &uring->io, &params);
-
-	if (error < 0)
-		return refusal_explain(fault, error);
-
-	/* An entry's place in the queue and its index are always the same here, so this is written once. */
-	for (unsigned i = 0; uring->io.sq.array && i < params.sq_entries; i++)
-		uring->io.sq.array[i] = i;
-
-	uring->enter_flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
-	if (params.features & IORING_FEAT_NO_IOWAIT)
-		uring->enter_flags |= IORING_ENTER_NO_IOWAIT;
-	/* Saves the look-up of the ring's descriptor on every enter; without it only slower. */
-	if (io_uring_register_ring_fd(&uring->io) == 1)
-		uring->enter_flags |= IORING_ENTER_REGISTERED_RING;
-	return 0;
-}
-
-static void give_buffer(struct uring *uring, uint16_t buffer)
-{
-	const struct ring *ring = &uring->ring;
-
-	io_uring_buf_ring_add(uring->buffer_ring, ring->buffers + (size_t)buffer * ring->buffer_size,
-			      ring->buffer_size, buffer, io_uring_buf_ring_mask(ring->buffer_count), 0);
-	io_uring_buf_ring_advance(uring->buffer_ring, 1);
-}
-
-static int create_buffers(struct uring *uring, const struct ring_options *options, struct fault *fault)
-{
-	struct io_uring_buf_reg registration = { .bgid = BUFFER_GROUP, .ring_entries = options->buffers };
-	int error;
-
-	uring->ring.buffer_count = options->buffers;
-	uring->ring.buffer_size = options->buffer_size;
-	uring->ring.buffers = mem_reserve((size_t)options->buffers * options->buffer_size);
-	uring->buffer_ring = mem_reserve(options->buffers * sizeof(struct io_uring_buf));
-	if (!uring->ring.buffers || !uring->buffer_ring)
-		return fault_set(fault, -ENOMEM,
-				 "no memory for %u receive buffers of %u bytes; use fewer --buffers",
-				 options->buffers, options->buffer_size);
-
-	registration.ring_addr = (uintptr_t)uring->buffer_ring;
-	error = io_uring_register_buf_ring(&uring->io, &registration, 0);
-	if (error < 0)
-		return refusal_explain(fault, error);
-	io_uring_buf_ring_init(uring->buffer_ring);
-	for (unsigned i = 0; i < options->buffers; i++)
-		give_buffer(uring, (uint16_t)i);
-	return 0;
-}
-
-static void destroy(struct ring *ring)
-{
-	struct uring *uring = uring_of(ring);
-
-	io_uring_queue_exit(&uring->io);
-	mem_unreserve(uring->buffer_ring, ring->buffer_count * sizeof(struct io_uring_buf));
-	mem_unreserve(ring->buffers, (size_t)ring->buffer_count * ring->buffer_size);
-	mem_free(uring->batch);
-	mem_free(uring);
-}
-
-static int create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault)
-{
-	struct uring *uring = mem_alloc_zeroed(1, sizeof(*uring));
-	int error;
-
-	if (!uring)
-		return fault_set(fault, -ENOMEM, "no memory for a ring");
-	uring->io.ring_fd = -1;
-	uring->ring.engine = &ring_uring;
-	uring->ring.stats = options->stats;
-	error = create_uring(uring, options, fault);
-	if (error < 0) {
-		mem_free(uring);
-		return error;
-	}
-	error = create_buffers(uring, options, fault);
-	if (error < 0) {
-		destroy(&uring->ring);
-		return error;
-	}
-	*ret_ring = &uring->ring;
-	return 0;
-}
-
-static void set_timeout(struct uring *uring, uint64_t timeout_ms)
-{
-	if (timeout_ms == uring->timeout_ms)
-		return;
-	uring->timeout_ms = timeout_ms;
-	uring->time.tv_sec = (long long)(timeout_ms / 1000);
-	uring->time.tv_nsec = (long long)(timeout_ms % 1000) * 1000000;
-	uring->argument.ts = timeout_ms == RING_FOREVER ? 0 : (uintptr_t)&uring->time;
-}
-
-/*
- * Pass the queue on and, with `wait`, sleep until a completion is there or the time is over.
- * Interruptions and timeouts are not errors: the caller looks at the completion queue anyway.
- */
-static void enter(struct uring *uring, unsigned wait)
-{
-	struct io_uring_sq *sq = &uring->io.sq;
-	unsigned count = sq->sqe_tail - sq->sqe_head;
-	int result;
-
-	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
-	result = io_uring_enter2((unsigned)uring->io.enter_ring_fd, count, wait, uring->enter_flags,
-				 (sigset_t *)&uring->argument, sizeof(uring->argument));
-	/* With SUBMIT_ALL every entry is consumed; only an enter that failed before it looked leaves them. */
-	sq->sqe_head = *sq->khead;
-	stats_add(uring->ring.stats, COUNTER_enters, 1);
-	stats_add(uring->ring.stats, COUNTER_submissions, count);
-	check(result >= 0 || result == -EINTR || result == -ETIME || result == -EAGAIN || result == -EBUSY);
-}
-
-static struct io_uring_sqe *take_entry(struct ring *ring)
-{
-	struct uring *uring = uring_of(ring);
-	struct io_uring_sqe *entry = io_uring_get_sqe(&uring->io);
-
-	/* A full queue goes to the kernel early; it empties unless memory or the completion queue is short.
-	 */
-	for (unsigned attempt = 0; !entry && attempt < 1000; attempt++) {
-		enter(uring, 0);
-		entry = io_uring_get_sqe(&uring->io);
-	}
-	check(entry);
-	return entry;
-}
-
-static void submit_accept(struct ring *ring, uint64_t tag, int listener)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_multishot_accept(entry, listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	entry->user_data = tag;
-}
-
-static void submit_accept_one(struct ring *ring, uint64_t tag, int listener)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_accept(entry, listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	entry->user_data = tag;
-}
-
-static void submit_recv(struct ring *ring, uint64_t tag, int fd)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_recv_multishot(entry, fd, NULL, 0, 0);
-	entry->flags |= IOSQE_BUFFER_SELECT;
-	entry->buf_group = BUFFER_GROUP;
-	entry->user_data = tag;
-}
-
-static void submit_send(struct ring *ring, uint64_t tag, int fd, const void *base, size_t size)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_send(entry, fd, base, size, MSG_DONTWAIT | MSG_WAITALL);
-	entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	entry->user_data = tag;
-}
-
-static void submit_send_gather(struct ring *ring, uint64_t tag, int fd, const struct msghdr *message)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_sendmsg(entry, fd, message, MSG_DONTWAIT | MSG_WAITALL);
-	entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	entry->user_data = tag;
-}
-
-static void submit_poll(struct ring *ring, uint64_t tag, int fd, unsigned events)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_poll_add(entry, fd, events);
-	entry->user_data = tag;
-}
-
-static void submit_writable(struct ring *ring, uint64_t tag, int fd)
-{
-	submit_poll(ring, tag, fd, POLLOUT);
-}
-
-static void submit_writable_edges(struct ring *ring, uint64_t tag, int fd)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_poll_multishot(entry, fd, POLLOUT);
-	entry->user_data = tag;
-}
-
-static void submit_readable(struct ring *ring, uint64_t tag, int fd)
-{
-	submit_poll(ring, tag, fd, POLLIN);
-}
-
-static void submit_open(struct ring *ring, uint64_t tag, int folder, const char *path,
-			const struct open_how *how)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	/* liburing takes it without const; the kernel copies it at submission and writes nothing. */
-	io_uring_prep_openat2(entry, folder, path, (struct open_how *)how);
-	entry->user_data = tag;
-}
-
-static void submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_t size, uint64_t offset)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	check(size <= UINT_MAX);
-	io_uring_prep_read(entry, fd, base, (unsigned)size, offset);
-	entry->user_data = tag;
-}
-
-static void submit_cancel(struct ring *ring, uint64_t tag)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_cancel64(entry, tag, 0);
-	entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	entry->user_data = 0;
-}
-
-static void submit_close(struct ring *ring, int fd)
-{
-	struct io_uring_sqe *entry = take_entry(ring);
-
-	io_uring_prep_close(entry, fd);
-	entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	entry->user_data = 0;
-}
-
-static bool grow_batch(struct uring *uring, unsigned wanted)
-{
-	unsigned capacity = uring->batch_capacity ? uring->batch_capacity : 256;
-	struct completion *batch;
-
-	while (capacity < wanted)
-		capacity *= 2;
-	if (capacity == uring->batch_capacity)
-		return true;
-	batch = mem_resize(uring->batch, capacity * sizeof(*batch));
-	if (!batch)
-		return false;
-	uring->batch = batch;
-	uring->batch_capacity = capacity;
-	return true;
-}
+#include "io/uring.h"
+#include "io/uring_zero_copy.h"
 
 _Static_assert(sizeof(struct completion) == sizeof(struct io_uring_cqe) &&
 		       offsetof(struct completion, result) == offsetof(struct io_uring_cqe, res) &&
@@ -325,73 +27,210 @@ _Static_assert(sizeof(struct completion) == sizeof(struct io_uring_cqe) &&
 		       COMPLETION_BUFFER_MORE == IORING_CQE_F_BUF_MORE && IORING_CQE_BUFFER_SHIFT == 16,
 	       "a completion is a completion queue entry");
 
-/* Move what the completion queue holds behind the first `count` of the batch. */
-static unsigned reap(struct uring *uring, unsigned count)
+/* A direct descriptor cannot be close-on-exec: it is no descriptor of the process. */
+static void submit_accepts(struct uring *uring, uint64_t tag, int listener, unsigned flags)
 {
-	const struct io_uring_cq *cq = &uring->io.cq;
-	unsigned mask = *cq->kring_mask;
-	unsigned head = *cq->khead;
-	unsigned tail = io_uring_smp_load_acquire(cq->ktail);
-
-	/* Losing a completion would be worse than stopping. */
-	if (count + (tail - head) > uring->batch_capacity)
-		check(grow_batch(uring, count + (tail - head)));
-	for (; head != tail; head++)
-		memcpy(&uring->batch[count++], &cq->cqes[head & mask], sizeof(struct completion));
-	io_uring_smp_store_release(cq->khead, tail);
-	return count;
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_ACCEPT,
+		.ioprio = (uint16_t)flags,
+		.fd = listener,
+		.accept_flags = SOCK_NONBLOCK | (uring->descriptors ? 0 : SOCK_CLOEXEC),
+		.file_index = uring->descriptors ? IORING_FILE_INDEX_ALLOC : 0,
+		.user_data = tag,
+	};
+	uring_push(uring);
 }
 
-/* Has the kernel more for us than the queues show: entries not taken, completions held back? */
-static bool is_unfinished(const struct uring *uring)
+static void submit_accept(struct ring *ring, uint64_t tag, int listener)
 {
-	const struct io_uring_sq *sq = &uring->io.sq;
-
-	return sq->sqe_head != sq->sqe_tail || IO_URING_READ_ONCE(*sq->kflags) & IORING_SQ_CQ_OVERFLOW;
+	submit_accepts(uring_of(ring), tag, listener, uring_of(ring)->accept_flags);
 }
 
-/*
- * Without memory the kernel takes fewer entries than it was given; with a full completion
- * queue it keeps completions to itself. Neither may pass for "nothing came back", so ask until
- * both have ended; after ten seconds without memory, end as on any broken state.
- */
-static unsigned finish(struct uring *uring, unsigned count)
+static void submit_accept_one(struct ring *ring, uint64_t tag, int listener)
 {
-	for (unsigned attempt = 0; is_unfinished(uring); attempt++) {
-		check(attempt < FINISH_ATTEMPTS);
-		if (attempt >= 8)
-			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-		stats_add(uring->ring.stats, COUNTER_overflows, 1);
-		enter(uring, 0);
-		count = reap(uring, count);
-	}
-	return count;
+	submit_accepts(uring_of(ring), tag, listener, 0);
 }
 
-static unsigned wait(struct ring *ring, uint64_t timeout_ms, const struct completion **ret_completions)
+static void submit_recv(struct ring *ring, uint64_t tag, int fd)
 {
 	struct uring *uring = uring_of(ring);
-	unsigned count;
 
-	set_timeout(uring, timeout_ms);
-	enter(uring, timeout_ms > 0);
-	count = reap(uring, 0);
-	if (is_unfinished(uring))
-		count = finish(uring, count);
-	stats_add(ring->stats, COUNTER_completions, count);
-	*ret_completions = uring->batch;
-	return count;
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_RECV,
+		.flags = uring->socket_flags | IOSQE_BUFFER_SELECT,
+		.ioprio = uring->recv_flags,
+		.fd = fd,
+		.buf_group = URING_BUFFER_GROUP,
+		.user_data = tag,
+	};
+	uring_push(uring);
+}
+
+static void submit_send(struct ring *ring, uint64_t tag, int fd, const void *base, size_t size)
+{
+	struct uring *uring = uring_of(ring);
+
+	check(size <= UINT_MAX);
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_SEND,
+		.flags = uring->send_flags,
+		.fd = fd,
+		.addr = (uintptr_t)base,
+		.len = (unsigned)size,
+		.msg_flags = MSG_DONTWAIT | MSG_WAITALL,
+		.user_data = tag,
+	};
+	uring_push(uring);
+}
+
+static void submit_send_gather(struct ring *ring, uint64_t tag, int fd, const struct msghdr *message)
+{
+	struct uring *uring = uring_of(ring);
+
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_SENDMSG,
+		.flags = uring->send_flags,
+		.fd = fd,
+		.addr = (uintptr_t)message,
+		.len = 1,
+		.msg_flags = MSG_DONTWAIT | MSG_WAITALL,
+		.user_data = tag,
+	};
+	uring_push(uring);
+}
+
+/* The kernel has the two halves of the events the other way round on big-endian machines. */
+static uint32_t poll_events(uint32_t events)
+{
+	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? events << 16 | events >> 16 : events;
+}
+
+static void submit_poll(struct uring *uring, uint64_t tag, int fd, uint32_t events, uint8_t flags,
+			unsigned more)
+{
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_POLL_ADD,
+		.flags = flags,
+		.fd = fd,
+		.len = more,
+		.poll32_events = poll_events(events),
+		.user_data = tag,
+	};
+	uring_push(uring);
+}
+
+static void submit_writable(struct ring *ring, uint64_t tag, int fd)
+{
+	submit_poll(uring_of(ring), tag, fd, POLLOUT, uring_of(ring)->socket_flags, 0);
+}
+
+static void submit_writable_edges(struct ring *ring, uint64_t tag, int fd)
+{
+	submit_poll(uring_of(ring), tag, fd, POLLOUT, uring_of(ring)->socket_flags, IORING_POLL_ADD_MULTI);
+}
+
+/* Not of an accepted socket, so never of a direct descriptor. */
+static void submit_readable(struct ring *ring, uint64_t tag, int fd)
+{
+	submit_poll(uring_of(ring), tag, fd, POLLIN, 0, 0);
+}
+
+static void submit_open(struct ring *ring, uint64_t tag, int folder, const char *path,
+			const struct open_how *how)
+{
+	struct uring *uring = uring_of(ring);
+
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_OPENAT2,
+		.fd = folder,
+		.addr2 = (uintptr_t)how, /* copied at submission */
+		.addr = (uintptr_t)path,
+		.len = sizeof(*how),
+		.user_data = tag,
+	};
+	uring_push(uring);
+}
+
+static void submit_read(struct ring *ring, uint64_t tag, int fd, void *base, size_t size, uint64_t offset)
+{
+	struct uring *uring = uring_of(ring);
+
+	check(size <= UINT_MAX);
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_READ,
+		.fd = fd,
+		.off = offset,
+		.addr = (uintptr_t)base,
+		.len = (unsigned)size,
+		.user_data = tag,
+	};
+	uring_push(uring);
+}
+
+static void submit_cancel(struct ring *ring, uint64_t tag)
+{
+	struct uring *uring = uring_of(ring);
+
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_ASYNC_CANCEL,
+		.flags = IOSQE_CQE_SKIP_SUCCESS,
+		.fd = -1,
+		.addr = tag,
+	};
+	uring_push(uring);
+}
+
+static void submit_close(struct ring *ring, int fd)
+{
+	struct uring *uring = uring_of(ring);
+
+	*uring_entry(uring) = (struct io_uring_sqe){
+		.opcode = IORING_OP_CLOSE,
+		.flags = IOSQE_CQE_SKIP_SUCCESS,
+		.fd = fd,
+	};
+	uring_push(uring);
+}
+
+static void submit_close_socket(struct ring *ring, int fd)
+{
+	struct uring *uring = uring_of(ring);
+
+	if (uring->descriptors)
+		uring_direct_submit_close(uring, fd);
+	else
+		submit_close(ring, fd);
 }
 
 static void bytes_return(struct ring *ring, const struct completion *completion)
 {
-	give_buffer(uring_of(ring), completion_buffer(completion));
+	uint16_t buffer = completion_buffer(completion);
+
+	if (ring->buffer_used) {
+		if (completion->flags & COMPLETION_BUFFER_MORE) {
+			ring->buffer_used[buffer] +=
+				(uint32_t)(completion->result > 0 ? completion->result : 0);
+			return;
+		}
+		ring->buffer_used[buffer] = 0;
+	}
+	uring_give_buffer(uring_of(ring), buffer);
+}
+
+static int adopt(struct ring *ring, int fd)
+{
+	return uring_of(ring)->descriptors ? uring_direct_adopt(ring, fd) : fd;
+}
+
+static int real_descriptor(struct ring *ring, int fd)
+{
+	return uring_of(ring)->descriptors ? uring_direct_real(ring, fd) : fd;
 }
 
 const struct ring_engine ring_uring = {
 	.name = "io_uring",
-	.create = create,
-	.destroy = destroy,
+	.create = uring_create,
+	.destroy = uring_destroy,
 	.submit_accept = submit_accept,
 	.submit_accept_one = submit_accept_one,
 	.submit_recv = submit_recv,
@@ -403,8 +242,11 @@ const struct ring_engine ring_uring = {
 	.submit_open = submit_open,
 	.submit_read = submit_read,
 	.submit_cancel = submit_cancel,
-	.submit_close_socket = submit_close,
+	.submit_close_socket = submit_close_socket,
 	.submit_close = submit_close,
-	.wait = wait,
+	.wait = uring_wait,
 	.bytes_return = bytes_return,
+	.adopt = adopt,
+	.real_descriptor = real_descriptor,
+	.zero_copy = &uring_zero_copy,
 };

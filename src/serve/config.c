@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/ring.h"
 
 /* What a row holds, by its kind. */
 union value {
@@ -70,7 +71,7 @@ static const struct row rows[CONFIG_ROWS] = {
 };
 
 #define ROW_LISTEN CONFIG_ROW_SERVER(SERVER_OPTION_listen)
-#define ROW_ENGINE CONFIG_ROW_SERVER(SERVER_OPTION_engine)
+#define ROW_RING CONFIG_ROW_SERVER(SERVER_OPTION_ring)
 
 /* The field of a row, counted from its own struct. */
 static void *field_of(void *base, const struct row *row)
@@ -218,20 +219,36 @@ static int refuse(unsigned row, const char *value, enum config_origin origin, st
 			 expected, value);
 }
 
+/* The switches of the ring have names and values of their own. */
+static int check_ring(const char *text, enum config_origin origin, struct fault *fault)
+{
+	struct ring_tuning tuning;
+	struct fault reason;
+	int error;
+
+	ring_tuning_init(&tuning);
+	error = ring_tuning_set(&tuning, text, &reason);
+	return error < 0 ? fault_set(fault, error, "%sring: %s", dashes(origin), reason.text) : 0;
+}
+
 /* To the value that the row will hold; texts are the caller's. */
 static int read_text(unsigned row, const char *text, enum config_origin origin, union value *ret_value,
 		     struct fault *fault)
 {
 	char *copy;
+	int error;
 
-	if (row == ROW_ENGINE && strcmp(text, "io_uring") != 0)
-		return fault_set(fault, -EINVAL, "%sengine takes io_uring, not \"%s\"", dashes(origin), text);
 	copy = mem_string(text);
 	if (!copy)
 		return fault_set(fault, -ENOMEM, "no memory");
 	if (rows[row].kind == OPTION_LIST && !value_read_list(text, copy)) {
 		mem_free(copy);
 		return refuse(row, text, origin, fault);
+	}
+	error = row == ROW_RING ? check_ring(copy, origin, fault) : 0;
+	if (error < 0) {
+		mem_free(copy);
+		return error;
 	}
 	ret_value->text = copy;
 	return 0;
@@ -408,6 +425,10 @@ void config_check(const struct config *config, struct problems *problems)
 			     "%s%s must be a power of two of at least %s%s (%" PRIu64 "), not %" PRIu64,
 			     pair.dashes, pair.name, pair.dashes, pair.other, config->ring_entries,
 			     config->ring_completions);
+	make_pair(config, SERVER_OPTION_ring, SERVER_OPTION_engine, &pair);
+	if (config->engine == RING_EPOLL && *config->ring)
+		problems_add(problems, &pair.place, "%s%s has no effect with %s%s epoll; leave it out",
+			     pair.dashes, pair.name, pair.dashes, pair.other);
 	make_pair(config, SERVER_OPTION_target_size, SERVER_OPTION_head_size, &pair);
 	if (config->target_size >= config->head_size)
 		problems_add(problems, &pair.place, "%s%s (%" PRIu64 ") must be less than %s%s (%" PRIu64 ")",

@@ -159,7 +159,7 @@ void conn_settle_close(struct worker *worker, struct conn *conn)
 	struct conn_table *table = &worker->conns;
 
 	if (conn->state != CONN_CLOSING || conn->recv_armed || conn->writable_armed || conn->warming ||
-	    conn->queued || conn->ready)
+	    conn->zero_copying || conn->queued || conn->ready)
 		return;
 	send_drop_file(worker, conn);
 	parts_drop(worker, conn);

@@ -74,6 +74,8 @@ struct conn {
 	bool body_active;    /* the stash holds the head of a request whose body is being read off */
 	bool body_done;      /* the body of the request at the start of the stash has been read off */
 	bool served;         /* at least one request was answered */
+	bool zero_copying;   /* a send without a copy has no result yet (serve/zero_copy.h) */
+	uint8_t zero_copy_path; /* that module's: where this connection's bytes leave */
 
 	/* Input that could not be handled yet. NULL when there is none. */
 	uint8_t *stash;
@@ -103,7 +105,10 @@ struct conn {
 	struct conn *next_queued;
 	struct conn *next_ready;
 
-	/* A body that comes from a file, behind the output above: bytes file_at up to file_end. */
+	/*
+	 * A body that comes from a file, or without a copy from memory, behind the output above: bytes
+	 * file_at up to file_end.
+	 */
 	struct asset *file;
 	uint64_t file_at;
 	uint64_t file_end;

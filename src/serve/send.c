@@ -19,6 +19,7 @@
 #include "serve/parts.h"
 #include "serve/receive.h"
 #include "serve/worker.h"
+#include "serve/zero_copy.h"
 
 void send_queue(struct worker *worker, struct conn *conn)
 {
@@ -49,12 +50,12 @@ static bool add_piece(struct worker *worker, struct conn *conn, const uint8_t *b
 	return true;
 }
 
-/* The body of an answer: a piece of memory, or the file that follows what is queued. */
+/* The body of an answer: a piece of memory, or what follows all that is queued, if not there yet. */
 static bool add_body(struct worker *worker, struct conn *conn, const struct answer *answer)
 {
 	struct asset *asset = answer->asset;
 
-	if (!answer->has_body)
+	if (!answer->has_body || conn->file)
 		return true;
 	if (!asset->body) {
 		body_file_begin(conn, asset, &answer->range);
@@ -92,7 +93,7 @@ static bool add_closing(struct worker *worker, struct conn *conn, const struct a
 			const struct asset_head *head)
 {
 	size_t behind = head->connection_offset + HEAD_KEEP_ALIVE.size;
-	bool is_one_piece = answer->has_body && answer->asset->body;
+	bool is_one_piece = answer->has_body && answer->asset->body && !conn->file;
 
 	return add_piece(worker, conn, head->base, head->connection_offset, answer->asset) &&
 	       add_piece(worker, conn, HEAD_CLOSE.base, HEAD_CLOSE.size, NULL) &&
@@ -106,6 +107,8 @@ static bool add_answer(struct worker *worker, struct conn *conn, const struct an
 	struct asset *asset = answer->asset;
 	const struct asset_head *head = answer->head == ANSWER_READY ? &asset->ready : &asset->not_modified;
 
+	if (asset->size >= worker->zero_copy_size)
+		zero_copy_offer(worker, conn, answer);
 	if (asset->date != worker->date_s)
 		asset_set_date(asset, worker->date_s, worker->date);
 	if (answer->has_hints && !add_piece(worker, conn, asset->hints.base, asset->hints.size, asset))
@@ -115,7 +118,7 @@ static bool add_answer(struct worker *worker, struct conn *conn, const struct an
 	if (!answer->keep_alive)
 		return add_closing(worker, conn, answer, head);
 	/* The common answer: head and body are one piece of memory. */
-	if (answer->has_body && asset->body)
+	if (answer->has_body && asset->body && !conn->file)
 		return add_piece(worker, conn, head->base, head->size + asset->size, asset);
 	return add_piece(worker, conn, head->base, head->size, asset) && add_body(worker, conn, answer);
 }
@@ -141,6 +144,22 @@ void send_answer(struct worker *worker, struct conn *conn, const struct answer *
 	send_queue(worker, conn);
 }
 
+/* A ready answer that is long enough for its body to leave without a copy: then its head alone is queued. */
+__attribute__((noinline)) static void send_ready_long(struct worker *worker, struct conn *conn,
+						      struct asset *asset, struct bytes bytes)
+{
+	struct range whole = { 0, asset->size - 1 };
+
+	if (bytes.size == asset->ready.size + asset->size && zero_copy_begin(worker, conn, asset, &whole)) {
+		conn_set_state(conn, CONN_SENDING);
+		bytes.size = asset->ready.size;
+	}
+	if (add_piece(worker, conn, bytes.base, bytes.size, asset))
+		send_queue(worker, conn);
+	else
+		conn_close(worker, conn);
+}
+
 void send_ready(struct worker *worker, struct conn *conn, struct asset *asset, unsigned status,
 		struct bytes bytes)
 {
@@ -148,7 +167,9 @@ void send_ready(struct worker *worker, struct conn *conn, struct asset *asset, u
 	count_answer(worker, status);
 	if (asset->date != worker->date_s)
 		asset_set_date(asset, worker->date_s, worker->date);
-	if (add_piece(worker, conn, bytes.base, bytes.size, asset))
+	if (bytes.size >= worker->zero_copy_size)
+		send_ready_long(worker, conn, asset, bytes);
+	else if (add_piece(worker, conn, bytes.base, bytes.size, asset))
 		send_queue(worker, conn);
 	else
 		conn_close(worker, conn);
@@ -288,10 +309,10 @@ static bool drive_out(struct worker *worker, struct conn *conn)
 	return true;
 }
 
-/* A turn of the file; true when it is sent, and what follows it may go on at once. */
-static bool drive_file(struct worker *worker, struct conn *conn)
+/* What a turn of conn->file has come to; true when it is sent, and what follows it may go on at once. */
+static bool settle_file(struct worker *worker, struct conn *conn, enum body_file_result result)
 {
-	switch (body_file_turn(worker, conn)) {
+	switch (result) {
 	case BODY_FILE_DONE:
 		send_drop_file(worker, conn);
 		if (conn->stash_size == 0 && !conn->parts)
@@ -312,6 +333,12 @@ static bool drive_file(struct worker *worker, struct conn *conn)
 		return false;
 	}
 	return false;
+}
+
+static bool drive_file(struct worker *worker, struct conn *conn)
+{
+	return settle_file(worker, conn,
+			   conn->file->body ? zero_copy_turn(worker, conn) : body_file_turn(worker, conn));
 }
 
 /* Something follows what is queued (a file, more requests, the end): send what can be sent now. */
@@ -417,7 +444,7 @@ void send_on_writable(struct worker *worker, struct conn *conn, bool more)
 	conn->writable_armed = more;
 	if (conn->state == CONN_CLOSING)
 		conn_settle_close(worker, conn);
-	else if (conn->state == CONN_SENDING && !conn->queued && !conn->starved)
+	else if (conn->state == CONN_SENDING && !conn->queued && !conn->starved && !conn->zero_copying)
 		make_ready(worker, conn);
 }
 
@@ -433,6 +460,14 @@ void send_on_warm(struct worker *worker, struct conn *conn)
 		check(conn->state == CONN_SENDING);
 		make_ready(worker, conn);
 	}
+}
+
+void send_on_zero_copy(struct worker *worker, struct conn *conn, enum body_file_result result)
+{
+	if (conn->state == CONN_CLOSING)
+		conn_settle_close(worker, conn);
+	else if (settle_file(worker, conn, result))
+		sent(worker, conn);
 }
 
 void send_continue(struct worker *worker)

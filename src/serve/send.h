@@ -7,7 +7,8 @@
  * one SEND; pipelined answers are one SENDMSG. After the wait every send has settled: nothing
  * came back, so the kernel took all of it, or the rest is known to the byte.
  *
- * A body from a file follows its head directly, by sendfile(2), bounded per turn.
+ * A body from a file follows its head directly, by sendfile(2), bounded per turn; one that leaves memory
+ * without a copy does so by SEND_ZC (serve/zero_copy.h).
  */
 #ifndef QUOIT_SERVE_SEND_H
 #define QUOIT_SERVE_SEND_H
@@ -15,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "serve/body_file.h"
 #include "serve/conn.h"
 #include "site/answer.h"
 
@@ -80,6 +82,8 @@ void send_settle(struct worker *worker);
 /* `more`: the poll goes on (ring_submit_writable_edges). */
 void send_on_writable(struct worker *worker, struct conn *conn, bool more);
 void send_on_warm(struct worker *worker, struct conn *conn);
+/* What has become of a turn of zero_copy_turn(). */
+void send_on_zero_copy(struct worker *worker, struct conn *conn, enum body_file_result result);
 
 /*
  * The connections whose turn has come go on, in their order, until a turn's bytes (--turn) have left: all

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/scan.h"
+#include "io/refusal.h"
 #include "quoit.h"
 #include "serve/compress.h"
 #include "serve/config.h"
@@ -105,9 +106,10 @@ static int fit_descriptors(struct server *server)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
-	/* Per worker: ring, eventfd, listeners; in all: roots, twice in a reload, standard streams, helpers.
+	/* Per worker: ring or epoll, two eventfds, listeners; in all: roots, twice in a reload, standard
+	 * streams, helpers.
 	 */
-	reserved = config->threads * (2 + config->listen_count) + 2 * server->sites->count + 16;
+	reserved = config->threads * (3 + config->listen_count) + 2 * server->sites->count + 16;
 	if (limit.rlim_cur < reserved + 16)
 		return fault_set(
 			&server->fault, -EMFILE,
@@ -178,6 +180,16 @@ static struct worker *create_worker(struct server *server, unsigned index, int c
 	return worker;
 }
 
+/* The first worker finds out which engine there is, and the others take the same. */
+static void settle_engine(struct server *server, const struct worker *first)
+{
+	if (server->config.engine != RING_AUTO)
+		return;
+	server->config.engine = first->start_fault.text[0] ? RING_EPOLL : RING_URING;
+	if (server->config.engine == RING_EPOLL)
+		log_warning("%s; serving with epoll", first->start_fault.text);
+}
+
 static int start_workers(struct server *server, const cpu_set_t *cpus)
 {
 	unsigned count = (unsigned)server->config.threads;
@@ -208,6 +220,7 @@ static int start_workers(struct server *server, const cpu_set_t *cpus)
 			server->fault = worker->start_fault;
 			return worker->start_error;
 		}
+		settle_engine(server, worker);
 		pthread_mutex_lock(&server->lock);
 		server->running++;
 		pthread_mutex_unlock(&server->lock);
@@ -265,7 +278,8 @@ int server_make_plan(struct server *server, struct plan *ret_plan)
 	return error;
 }
 
-static int prepare(struct server *server, cpu_set_t *ret_cpus)
+/* `engine`: this one, whatever the configuration says; RING_AUTO: what it says. */
+static int prepare(struct server *server, enum ring_kind engine, cpu_set_t *ret_cpus)
 {
 	struct config *config = &server->config;
 	struct plan plan;
@@ -281,6 +295,9 @@ static int prepare(struct server *server, cpu_set_t *ret_cpus)
 	server->asked[0] = config->threads;
 	server->asked[1] = config->files;
 	server->asked[2] = config->connections;
+	server->asked[3] = config->engine;
+	if (engine != RING_AUTO)
+		config->engine = engine;
 	CPU_ZERO(ret_cpus);
 	if (sched_getaffinity(0, sizeof(*ret_cpus), ret_cpus) < 0)
 		CPU_SET(0, ret_cpus);
@@ -299,24 +316,45 @@ static int prepare(struct server *server, cpu_set_t *ret_cpus)
 	return error;
 }
 
-int quoit_start(struct quoit *quoit)
+static int start(struct server *server, enum ring_kind engine)
 {
-	struct server *server = server_of(quoit);
 	cpu_set_t cpus;
-	int error;
+	int error = prepare(server, engine, &cpus);
 
-	if (server->started)
-		return fault_set(&server->fault, -EBUSY, "the server runs already");
-	error = prepare(server, &cpus);
 	if (error == 0)
 		error = open_listeners(server);
 	if (error == 0)
 		error = start_workers(server, &cpus);
+	if (error < 0)
+		shut_down(server);
+	return error;
+}
+
+/* There was a ring for the first workers, but none for all: a limit was reached. */
+static bool may_take_epoll(const struct server *server, int error)
+{
+	return refusal_leaves_epoll(error) && server->asked[3] == RING_AUTO &&
+	       server->config.engine == RING_URING;
+}
+
+int quoit_start(struct quoit *quoit)
+{
+	struct server *server = server_of(quoit);
+	struct fault refusal;
+	int error;
+
+	if (server->started)
+		return fault_set(&server->fault, -EBUSY, "the server runs already");
+	server->config.engine = RING_AUTO;
+	error = start(server, RING_AUTO);
+	if (error < 0 && may_take_epoll(server, error)) {
+		refusal = server->fault;
+		error = start(server, RING_EPOLL);
+		if (error == 0)
+			log_warning("%s; serving with epoll", refusal.text);
+	}
 	server->started = error == 0;
-	if (error == 0)
-		return 0;
-	shut_down(server);
-	server->start_failed = true;
+	server->start_failed = error < 0;
 	return error;
 }
 
@@ -339,7 +377,11 @@ unsigned quoit_threads(const struct quoit *quoit)
 
 const char *quoit_engine(const struct quoit *quoit)
 {
-	return server_of(quoit)->config.engine;
+	static const char *const names[] = {
+		[RING_AUTO] = "auto", [RING_URING] = "io_uring", [RING_EPOLL] = "epoll"
+	};
+
+	return names[server_of(quoit)->config.engine];
 }
 
 static void command_all(struct server *server, unsigned command)
@@ -357,6 +399,7 @@ static void warn_of_differences(const struct server *server, const struct plan *
 	asked.threads = server->asked[0];
 	asked.files = server->asked[1];
 	asked.connections = server->asked[2];
+	asked.engine = server->asked[3];
 	while ((row = config_find_difference(&asked, &plan->config, (unsigned)(row + 1))) >= 0)
 		log_warning("%s has changed in the configuration; that takes effect at the next start",
 			    config_name((unsigned)row));

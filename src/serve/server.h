@@ -28,7 +28,7 @@ struct worker;
 struct server {
 	struct flag_list flags; /* as they were set */
 	struct config config;   /* of the last start; defaults before the first */
-	uint64_t asked[3];      /* its threads, files and connections, before they were fitted */
+	uint64_t asked[4];      /* its threads, files, connections and engine, before they were fitted */
 	struct fault fault;
 	bool started;
 	bool start_failed; /* the next --listen set replaces those before */

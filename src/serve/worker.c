@@ -32,6 +32,7 @@
 #include "serve/send.h"
 #include "serve/server.h"
 #include "serve/work.h"
+#include "serve/zero_copy.h"
 
 /* How long a stop waits for the kernel to let go of what was in flight. */
 #define STOP_MS 2000
@@ -44,6 +45,8 @@ void worker_drop_asset(struct worker *worker, struct asset *asset)
 		next = asset->next;
 		if (asset->fd >= 0)
 			ring_submit_close(worker->ring, asset->fd);
+		if (asset->size >= worker->zero_copy_size)
+			zero_copy_forget(worker, asset);
 		asset_free(asset);
 		asset = next;
 	} while (asset && asset_unref(asset));
@@ -193,6 +196,9 @@ static void handle_other(struct worker *worker, const struct completion *complet
 	case OP_WAKE:
 		on_wake(worker);
 		break;
+	case OP_ZERO_COPY:
+		zero_copy_on_completion(worker, completion);
+		break;
 	case OP_RECV: /* handled by the caller */
 	case OP_SEND: /* settled already */
 	case OP_NONE: /* a close or cancel that failed: the descriptor is gone either way */
@@ -247,7 +253,7 @@ static uint64_t wait_ms(struct worker *worker)
 }
 
 /* Nothing is open, nothing in the kernel (neither a connection nor an accept nor a file), and no helper at
- * work. */
+ * work; but clients may have to acknowledge what lies in memory of ours. */
 static bool is_quiet(const struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->accept_count; i++)
@@ -260,8 +266,11 @@ static bool is_over(struct worker *worker)
 {
 	if (!worker->draining)
 		return false;
-	if (is_quiet(worker))
-		return true;
+	if (is_quiet(worker)) {
+		if (!zero_copy_is_pending(worker))
+			return true;
+		begin_stop(worker); /* acknowledgements are not waited for as long as answers under way */
+	}
 	if (worker->clock.monotonic_ms < worker->end_ms)
 		return false;
 	if (worker->stopping)
@@ -319,10 +328,20 @@ static int init(struct worker *worker, struct fault *fault)
 		.completions = (unsigned)config->ring_completions,
 		.buffers = (unsigned)config->buffers,
 		.buffer_size = (unsigned)config->buffer_size,
+		/* Beside those that may be open, a multishot accept takes full queues before it is stopped.
+		 */
+		.sockets = (unsigned)(config->connections / threads + 1 +
+				      config->backlog * worker->accept_count),
 		.stats = &worker->stats,
 	};
 	uint64_t seed;
+	int error;
 
+	worker->zero_copy_size = UINT64_MAX;
+	ring_tuning_init(&options.tuning);
+	error = ring_tuning_set(&options.tuning, config->ring, fault);
+	if (error < 0)
+		return error;
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		return fault_set(fault, -errno, "no random number from the kernel: %s", strerror(errno));
 	worker->limits = (struct http1_limits){
@@ -351,12 +370,16 @@ static int init(struct worker *worker, struct fault *fault)
 				 "no memory for a worker; use fewer --threads or --connections");
 	worker->cache.drop = drop_asset;
 	worker->cache.context = worker;
-	return ring_create(&options, &worker->ring, fault);
+	error = ring_create(&options, &worker->ring, fault);
+	if (error == 0 && !zero_copy_init(worker))
+		return fault_set(fault, -ENOMEM, "no memory for a worker");
+	return error;
 }
 
 /*
  * Give everything back. A disk that did not answer until the end of the stop may still write
- * into what was read for: then that memory, and what hangs on it, is left to the process's end.
+ * into what was read for: then that memory, and what hangs on it, is left to the process's end. So
+ * is a body that has left without a copy and that its client did not acknowledge until then.
  */
 static void deinit(struct worker *worker)
 {
@@ -369,6 +392,7 @@ static void deinit(struct worker *worker)
 	}
 	if (worker->ring)
 		ring_wait(worker->ring, 0, &batch); /* the closes that are still queued */
+	zero_copy_deinit(worker);
 	ring_destroy(worker->ring);
 	pages_deinit(&worker->pages);
 	recall_deinit(&worker->recall);

@@ -44,6 +44,7 @@ struct fetch;
 struct flight;
 struct work;
 struct compressor;
+struct zero_copy;
 
 /* One address of this worker. */
 struct accept {
@@ -73,7 +74,8 @@ struct worker {
 	struct ring *ring;
 	struct clock clock;
 	uint8_t date[DATE_SIZE];
-	int64_t date_s; /* what `date` says */
+	int64_t date_s;          /* what `date` says */
+	uint64_t zero_copy_size; /* bodies from here on may leave without a copy; UINT64_MAX: none does */
 	struct timer_wheel wheel;
 
 	struct conn_table conns;
@@ -103,9 +105,10 @@ struct worker {
 	struct conn *flying; /* their quiet sends were submitted, and settle after the wait */
 	struct conn *ready;  /* their turn goes on after this one */
 	struct conn **ready_tail;
-	struct flight *flights; /* free ones */
-	struct text joined;     /* fields of a request that came in several lines */
-	uint8_t *cold;          /* where cold file pages are read to, and forgotten */
+	struct flight *flights;      /* free ones */
+	struct zero_copy *zero_copy; /* NULL: never (serve/zero_copy.h) */
+	struct text joined;          /* fields of a request that came in several lines */
+	uint8_t *cold;               /* where cold file pages are read to, and forgotten */
 
 	bool draining;   /* accepts no more, keeps no connection alive */
 	bool stopping;   /* everything is closed; waits for the operations in flight */

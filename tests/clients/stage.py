@@ -180,9 +180,9 @@ class Stage:
                 self.write(name + suffix, result.stdout)
                 self.coded.add(coding)
 
-    def start(self):
+    def start(self, engine):
         command = [self.binary, "serve", "--config", os.path.join(self.folder, "quoit.yaml"), "--threads", "2",
-                   "--listen", "127.0.0.1:0", "--listen", "unix:" + self.socket]
+                   "--listen", "127.0.0.1:0", "--listen", "unix:" + self.socket, "--engine", engine]
         self.server = Server(command, False).wait()
         return self
 

@@ -98,7 +98,7 @@ static void usual_names_without_a_row_are_unknown(void **state)
 		"DNT",
 		"From",
 		"Accep",
-		"Cookie",
+		"Set-Cookie",
 		"Origin",
 		"Referer",
 		"Upgrade",

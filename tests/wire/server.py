@@ -81,9 +81,9 @@ class Keeper:
     A transcript with a configuration has one for itself alone, which ends with it.
     """
 
-    def __init__(self, binary, root, engine, limited):
+    def __init__(self, binary, root, arguments, limited):
         self.binary, self.root, self.limited = binary, root, limited
-        self.engine = ["--engine", engine] if engine else []
+        self.arguments = arguments
         self.lock = threading.Lock()
         self.servers = {}
         self.alone = set()
@@ -91,7 +91,7 @@ class Keeper:
 
     def launch(self, options, has_root):
         command = [self.binary, "serve", *([] if has_root else [self.root])]
-        return Server([*command, "--listen", "127.0.0.1:0", "--threads", "1", *self.engine, *options], self.limited)
+        return Server([*command, "--listen", "127.0.0.1:0", "--threads", "1", *self.arguments, *options], self.limited)
 
     def shared(self, lane, options=()):
         with self.lock:
