@@ -22,12 +22,18 @@
 /* Of an operation whose result is taken at once; no tag of a caller (its op would be number 255). */
 #define TAG_AT_ONCE UINT64_MAX
 
+#define PLACES_MAX (1U << 20) /* the kernel's own limit */
+
 int uring_direct_create(struct uring *uring, unsigned places)
 {
 	struct io_uring_rsrc_register registration = { .flags = IORING_RSRC_REGISTER_SPARSE };
 	struct rlimit limit;
 
-	/* The kernel takes no larger table than the process may have descriptors. */
+	/* The kernel takes no larger table than the process may have descriptors, nor may there be more of
+	 * them.
+	 */
+	if (places > PLACES_MAX)
+		places = PLACES_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < places)
 		places = (unsigned)limit.rlim_cur;
 	uring->descriptors = mem_reserve(places * sizeof(*uring->descriptors));

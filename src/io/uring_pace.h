@@ -7,8 +7,8 @@
  * come. A wait for more runs more. So, adaptive: a turn that was full asks the next one for three
  * quarters of what it got, which grows it by half as long as so much comes; any other turn goes back to one.
  *
- *   arrivals per turn   3  8  | 40 -> 30 | 60 -> 45 | 90 -> 64 ... | 12 |  5
- *   waits for           1  1  |  1       | 30       | 45           | 64 |  1
+ *   arrivals of a turn    3    8   40   60   90   12    5
+ *   the next waits for    1    1   30   45   64    1    1
  *
  * What is asked for is nearly always there already, and no time passes. When it is not, load has just gone
  * down: the wait then ends with what there is after `min_us`, once. A ring with little to do waits for one.
@@ -22,7 +22,7 @@
 #include "io/ring_tuning.h"
 
 #define PACE_FULL 20      /* Linux 6.13: IO_LOCAL_TW_DEFAULT_MAX */
-#define PACE_COUNT_MAX 64 /* half as many again are handled in a turn; they need receive buffers */
+#define PACE_COUNT_MAX 64 /* twice as many may come; each needs a receive buffer, of which there are 512 */
 #define PACE_MIN_US 20    /* about as long as three answers take */
 
 struct uring_pace {
@@ -34,10 +34,11 @@ struct uring_pace {
 static inline void uring_pace_init(struct uring_pace *pace, const struct ring_tuning *tuning,
 				   bool has_min_wait)
 {
-	bool adapts = has_min_wait && tuning->wait == RING_ADAPTIVE;
+	/* Without a minimum time a wait for more than one might last until its timeout. */
+	bool adapts = has_min_wait && tuning->wait == RING_ADAPTIVE && tuning->min_wait > 0;
 
 	pace->calm_below = adapts ? PACE_FULL : UINT32_MAX;
-	pace->count = adapts || !has_min_wait ? 1 : tuning->wait;
+	pace->count = tuning->wait == RING_ADAPTIVE || !has_min_wait ? 1 : tuning->wait;
 	pace->min_us = tuning->min_wait == RING_ADAPTIVE ? PACE_MIN_US : tuning->min_wait;
 }
 

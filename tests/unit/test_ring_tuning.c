@@ -180,6 +180,10 @@ static void a_pace_asks_for_more_only_where_a_wait_can_end_early(void **state)
 	assert_int_equal(pace.count, 1);
 	assert_int_equal(pace.calm_below, PACE_FULL);
 	assert_true(pace.min_us > 0);
+	set("min_wait=0");
+	uring_pace_init(&pace, &tuning, true);
+	assert_int_equal(pace.count, 1);
+	assert_int_equal(pace.calm_below, UINT32_MAX);
 	set("wait=7,min_wait=9");
 	uring_pace_init(&pace, &tuning, true);
 	assert_int_equal(pace.count, 7);
