@@ -83,7 +83,8 @@ static bool is_lasting(const struct request *request, const struct answer *answe
 {
 	if (answer->head == ANSWER_COMPOSED || !answer->keep_alive || answer->has_hints)
 		return false;
-	if (answer->has_body && !answer->asset->body)
+	/* A file that is open is looked at for each answer (is_current() in serve/request). */
+	if (answer->asset->fd >= 0)
 		return false;
 	if (request->present & (RANGES | CREDENTIALS) || (request->present & DATES && answer->status != 304))
 		return false;

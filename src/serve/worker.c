@@ -136,6 +136,7 @@ static void reload(struct worker *worker)
 		return;
 	}
 	cache_clear(&worker->cache);
+	worker->cache.changes++;
 	pages_deinit(&worker->pages);
 	worker->pages = pages;
 	worker_release_sites(worker->sites);

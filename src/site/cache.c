@@ -63,7 +63,6 @@ static void release_asset(struct cache *cache, struct entry *entry)
 {
 	struct asset *asset = entry->asset;
 
-	cache->changes += asset != NULL;
 	entry->asset = NULL;
 	if (asset && asset_unref(asset))
 		cache->drop(cache->context, asset);
@@ -87,6 +86,7 @@ void cache_remove(struct cache *cache, struct entry *entry)
 	cache->order[entry->place]->place = entry->place;
 	cache->memory -= entry_memory(entry);
 	uncount(cache, entry);
+	cache->changes++;
 	release_asset(cache, entry);
 	mem_free(entry);
 }
@@ -193,6 +193,8 @@ struct entry *cache_add(struct cache *cache, const struct cache_key *key)
 
 void cache_set_asset(struct cache *cache, struct entry *entry, struct asset *asset)
 {
+	/* What was found unchanged leads to the same answers. */
+	cache->changes += entry->asset && entry->asset != asset;
 	uncount(cache, entry);
 	release_asset(cache, entry);
 	entry->asset = asset;
