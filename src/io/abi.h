@@ -145,10 +145,7 @@ static inline int abi_register(int ring, unsigned opcode, const void *argument, 
 	return result < 0 ? -errno : (int)result;
 }
 
-/*
- * Once per turn of a worker, so without the C library where its instruction is known: on x86-64 that
- * saves 25 of 60 instructions.
- */
+/* Once per turn of a worker, so without a way through the C library where the instruction is known. */
 static inline int abi_enter(unsigned ring, unsigned submit, unsigned wait, unsigned flags,
 			    const void *argument, size_t size)
 {
