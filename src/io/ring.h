@@ -159,6 +159,9 @@ static inline void ring_submit_cancel(struct ring *ring, uint64_t tag);
 static inline void ring_submit_close_socket(struct ring *ring, int fd);
 static inline void ring_submit_close(struct ring *ring, int fd);
 
+/* How many connections had something to say lately: an engine may wait for several of them at a time. */
+static inline void ring_expect(struct ring *ring, uint32_t peers);
+
 /*
  * Pass everything on to the kernel, wait until something completes, at most timeout_ms (0:
  * do not wait; RING_FOREVER), and return all completions that are there. *ret_completions is

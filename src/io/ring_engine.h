@@ -58,6 +58,7 @@ struct ring {
 				*/
 	unsigned buffer_count;
 	unsigned buffer_size;
+	uint32_t peers; /* ring_expect() */
 };
 
 extern const struct ring_engine ring_uring;
@@ -167,6 +168,11 @@ static inline void ring_submit_close_socket(struct ring *ring, int fd)
 static inline void ring_submit_close(struct ring *ring, int fd)
 {
 	ring->engine->submit_close(ring, fd);
+}
+
+static inline void ring_expect(struct ring *ring, uint32_t peers)
+{
+	ring->peers = peers;
 }
 
 static inline unsigned ring_wait(struct ring *ring, uint64_t timeout_ms,

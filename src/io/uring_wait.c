@@ -198,7 +198,7 @@ void uring_start_pace(struct uring *uring, const struct ring_tuning *tuning, boo
 
 RARE static void change_pace(struct uring *uring, unsigned count)
 {
-	uring_pace_turn(&uring->pace, count);
+	uring_pace_turn(&uring->pace, count, uring->ring.peers);
 	apply_pace(uring);
 }
 

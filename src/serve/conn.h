@@ -57,6 +57,7 @@ struct conn {
 	uint32_t index;      /* in the table */
 	uint32_t generation; /* of the slot (io/op.h) */
 	uint8_t state;       /* enum conn_state */
+	uint8_t epoch;       /* of the worker, when something came last */
 
 	bool recv_armed;     /* a multishot receive is in the kernel */
 	bool recv_paused;    /* ... and was cancelled because enough is stashed */

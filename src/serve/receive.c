@@ -415,6 +415,8 @@ __attribute__((noinline)) static void receive_ended(struct worker *worker, struc
 void receive_on_recv(struct worker *worker, struct conn *conn, const struct completion *completion)
 {
 	if ((completion->flags & COMPLETION_BUFFER) && completion->result > 0) {
+		worker->peers += conn->epoch != worker->epoch;
+		conn->epoch = worker->epoch;
 		stats_add(&worker->stats, COUNTER_bytes_received, (uint64_t)completion->result);
 		receive_bytes(worker, conn,
 			      bytes_make(ring_bytes(worker->ring, completion), (size_t)completion->result));

@@ -37,6 +37,9 @@
 /* How long a stop waits for the kernel to let go of what was in flight. */
 #define STOP_MS 2000
 
+/* Long enough for every client under load to ask again. */
+#define EPOCH_MS 64
+
 void worker_drop_asset(struct worker *worker, struct asset *asset)
 {
 	struct asset *next;
@@ -87,6 +90,18 @@ static void read_clock(struct worker *worker)
 		worker->date_s = worker->clock.wall_s;
 		date_format(worker->date_s, worker->date);
 	}
+}
+
+/* Tell the ring how many connections are not idle: those that something came from in the last epoch. */
+static void count_peers(struct worker *worker)
+{
+	uint8_t epoch = (uint8_t)(worker->clock.monotonic_ms / EPOCH_MS);
+
+	if (epoch == worker->epoch)
+		return;
+	ring_expect(worker->ring, worker->peers);
+	worker->epoch = epoch;
+	worker->peers = 0;
 }
 
 static void begin_drain(struct worker *worker)
@@ -294,6 +309,7 @@ static void run(struct worker *worker)
 		count = ring_wait(worker->ring, wait_ms(worker), &batch);
 		settle(worker, batch, count);
 		read_clock(worker);
+		count_peers(worker);
 		for (unsigned i = 0; i < count; i++)
 			handle(worker, &batch[i]);
 		if (worker->ready)

@@ -73,6 +73,8 @@ struct worker {
 
 	struct ring *ring;
 	struct clock clock;
+	uint8_t epoch;  /* counts EPOCH_MS, from 0 again after 255 */
+	uint32_t peers; /* connections from which something came in this one */
 	uint8_t date[DATE_SIZE];
 	int64_t date_s;          /* what `date` says */
 	uint64_t zero_copy_size; /* bodies from here on may leave without a copy; UINT64_MAX: none does */

@@ -178,7 +178,7 @@ static void a_pace_asks_for_more_only_where_a_wait_can_end_early(void **state)
 	assert_int_equal(pace.calm_below, UINT32_MAX);
 	uring_pace_init(&pace, &tuning, true);
 	assert_int_equal(pace.count, 1);
-	assert_int_equal(pace.calm_below, PACE_FULL);
+	assert_int_equal(pace.calm_below, PACE_BUSY);
 	assert_true(pace.min_us > 0);
 	set("min_wait=0");
 	uring_pace_init(&pace, &tuning, true);
@@ -197,21 +197,42 @@ static void a_pace_grows_with_full_turns_and_falls_back_at_once(void **state)
 
 	(void)state;
 	uring_pace_init(&pace, &tuning, true);
-	uring_pace_turn(&pace, 40);
+	uring_pace_turn(&pace, 40, 0);
 	assert_int_equal(pace.count, 30);
+	assert_int_equal(pace.min_us, 30 * PACE_US_EACH);
 	assert_int_equal(pace.calm_below, 0);
-	uring_pace_turn(&pace, 60);
-	assert_int_equal(pace.count, 45);
-	uring_pace_turn(&pace, 1000);
+	uring_pace_turn(&pace, 1000, 0);
 	assert_int_equal(pace.count, PACE_COUNT_MAX);
-	uring_pace_turn(&pace, PACE_FULL);
+	uring_pace_turn(&pace, PACE_FULL, 0);
 	assert_int_equal(pace.count, PACE_FULL * 3 / 4);
-	uring_pace_turn(&pace, PACE_FULL - 1);
+	uring_pace_turn(&pace, PACE_FULL - 1, 0);
 	assert_int_equal(pace.count, 1);
-	assert_int_equal(pace.calm_below, PACE_FULL);
-	uring_pace_turn(&pace, 30);
-	uring_pace_turn(&pace, 0);
+	assert_int_equal(pace.calm_below, PACE_BUSY);
+	uring_pace_turn(&pace, 30, 0);
+	uring_pace_turn(&pace, 0, 0);
 	assert_int_equal(pace.count, 1);
+}
+
+/* However many are connected, it waits only for a small part of those who ask, and only while they do. */
+static void a_pace_asks_for_a_share_of_those_who_ask(void **state)
+{
+	struct uring_pace pace;
+
+	(void)state;
+	uring_pace_init(&pace, &tuning, true);
+	uring_pace_turn(&pace, PACE_BUSY, PACE_SHARE);
+	assert_int_equal(pace.count, 1);
+	uring_pace_turn(&pace, PACE_BUSY, 64);
+	assert_int_equal(pace.count, 64 / PACE_SHARE);
+	uring_pace_turn(&pace, PACE_BUSY, 512);
+	assert_int_equal(pace.count, 512 / PACE_SHARE);
+	assert_int_equal(pace.min_us, 512 / PACE_SHARE * PACE_US_EACH);
+	uring_pace_turn(&pace, 512 / PACE_SHARE / 2, 512);
+	assert_int_equal(pace.count, 512 / PACE_SHARE);
+	uring_pace_turn(&pace, 512 / PACE_SHARE / 2 - 1, 512);
+	assert_int_equal(pace.count, 1);
+	uring_pace_turn(&pace, PACE_BUSY, 100000);
+	assert_int_equal(pace.count, PACE_COUNT_MAX);
 }
 
 int main(int argc, char **argv)
