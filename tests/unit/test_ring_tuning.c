@@ -249,6 +249,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup(a_lack_is_told_with_the_kernel_that_has_it, before),
 		cmocka_unit_test_setup(a_pace_asks_for_more_only_where_a_wait_can_end_early, before),
 		cmocka_unit_test_setup(a_pace_grows_with_full_turns_and_falls_back_at_once, before),
+		cmocka_unit_test_setup(a_pace_asks_for_a_share_of_those_who_ask, before),
 	};
 
 	if (argc > 1)
