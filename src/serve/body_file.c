@@ -83,13 +83,12 @@ static bool have_pages(struct worker *worker, struct conn *conn)
 	if (conn->file_at < conn->warm_end)
 		return true;
 	if (!conn->warming) {
-		conn->warm_end = conn->file_at + size;
-		if (is_surely_warm(worker, conn->file) || is_warm(worker, conn, conn->file_at, size))
-			return true;
-		conn->cold = true;
-		conn->warm_end = 0;
-		/* Without memory sendfile reads them itself. */
-		if (!warm(worker, conn, conn->file_at)) {
+		bool is_there =
+			is_surely_warm(worker, conn->file) || is_warm(worker, conn, conn->file_at, size);
+
+		conn->cold |= !is_there;
+		/* Without memory to read them to sendfile reads them itself. */
+		if (is_there || !warm(worker, conn, conn->file_at)) {
 			conn->warm_end = conn->file_at + size;
 			return true;
 		}

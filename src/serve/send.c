@@ -144,20 +144,24 @@ void send_answer(struct worker *worker, struct conn *conn, const struct answer *
 	send_queue(worker, conn);
 }
 
-/* A ready answer that is long enough for its body to leave without a copy: then its head alone is queued. */
-__attribute__((noinline)) static void send_ready_long(struct worker *worker, struct conn *conn,
-						      struct asset *asset, struct bytes bytes)
+static void queue_piece(struct worker *worker, struct conn *conn, struct bytes bytes, struct asset *asset)
 {
-	struct range whole = { 0, asset->size - 1 };
-
-	if (bytes.size == asset->ready.size + asset->size && zero_copy_begin(worker, conn, asset, &whole)) {
-		conn_set_state(conn, CONN_SENDING);
-		bytes.size = asset->ready.size;
-	}
 	if (add_piece(worker, conn, bytes.base, bytes.size, asset))
 		send_queue(worker, conn);
 	else
 		conn_close(worker, conn);
+}
+
+/* Of a ready answer that is long enough for its body to leave without a copy: the size of what is queued. */
+__attribute__((noinline)) static size_t split_long(struct worker *worker, struct conn *conn,
+						   struct asset *asset, size_t size)
+{
+	struct range whole = { 0, asset->size - 1 };
+
+	if (size != asset->ready.size + asset->size || !zero_copy_begin(worker, conn, asset, &whole))
+		return size;
+	conn_set_state(conn, CONN_SENDING);
+	return asset->ready.size;
 }
 
 void send_ready(struct worker *worker, struct conn *conn, struct asset *asset, unsigned status,
@@ -168,19 +172,13 @@ void send_ready(struct worker *worker, struct conn *conn, struct asset *asset, u
 	if (asset->date != worker->date_s)
 		asset_set_date(asset, worker->date_s, worker->date);
 	if (bytes.size >= worker->zero_copy_size)
-		send_ready_long(worker, conn, asset, bytes);
-	else if (add_piece(worker, conn, bytes.base, bytes.size, asset))
-		send_queue(worker, conn);
-	else
-		conn_close(worker, conn);
+		bytes.size = split_long(worker, conn, asset, bytes.size);
+	queue_piece(worker, conn, bytes, asset);
 }
 
 void send_static(struct worker *worker, struct conn *conn, struct bytes bytes)
 {
-	if (add_piece(worker, conn, bytes.base, bytes.size, NULL))
-		send_queue(worker, conn);
-	else
-		conn_close(worker, conn);
+	queue_piece(worker, conn, bytes, NULL);
 }
 
 void send_yield(struct conn *conn)
