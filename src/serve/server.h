@@ -62,6 +62,12 @@ void server_on_worker_end(struct server *server);
 /* A plan of what was set and of the file; else the fault says what is wrong, and -errno as plan_make(). */
 int server_make_plan(struct server *server, struct plan *ret_plan);
 
+/* Note what the default site's root is really called, for quoit_root(). */
+void server_note_root(struct server *server);
+
+/* Back to "not started": end the workers and helpers, close what is open. */
+void server_shut_down(struct server *server);
+
 /* Make the soft limit on descriptors as high as it may be. */
 void server_raise_descriptors(void);
 

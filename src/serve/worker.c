@@ -13,19 +13,11 @@
 #include "serve/worker.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/mem.h"
 #include "io/op.h"
 #include "serve/accept.h"
-#include "serve/compress.h"
 #include "serve/fetch.h"
 #include "serve/plan.h"
 #include "serve/receive.h"
@@ -63,11 +55,6 @@ void worker_release_sites(struct sites *sites)
 	sites_destroy(sites);
 }
 
-static void drop_asset(void *context, struct asset *asset)
-{
-	worker_drop_asset(context, asset);
-}
-
 void worker_on_slot_free(struct worker *worker)
 {
 	if (worker->accept_paused)
@@ -83,7 +70,7 @@ void worker_command(struct worker *worker, unsigned command)
 	check(write(worker->wake_fd, &one, sizeof(one)) == (ssize_t)sizeof(one));
 }
 
-static void read_clock(struct worker *worker)
+void worker_read_clock(struct worker *worker)
 {
 	clock_read(&worker->clock);
 	if (worker->clock.wall_s != worker->date_s) {
@@ -270,7 +257,7 @@ static uint64_t wait_ms(struct worker *worker)
 
 /* Nothing is open, nothing in the kernel (neither a connection nor an accept nor a file), and no helper at
  * work; but clients may have to acknowledge what lies in memory of ours. */
-static bool is_quiet(const struct worker *worker)
+bool worker_is_quiet(const struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->accept_count; i++)
 		if (worker->accepts[i].armed)
@@ -282,7 +269,7 @@ static bool is_over(struct worker *worker)
 {
 	if (!worker->draining)
 		return false;
-	if (is_quiet(worker)) {
+	if (worker_is_quiet(worker)) {
 		if (!zero_copy_is_pending(worker))
 			return true;
 		begin_stop(worker); /* acknowledgements are not waited for as long as answers under way */
@@ -295,7 +282,7 @@ static bool is_over(struct worker *worker)
 	return false;
 }
 
-static void run(struct worker *worker)
+void worker_run(struct worker *worker)
 {
 	const struct completion *batch;
 	struct timer *timer;
@@ -308,7 +295,7 @@ static void run(struct worker *worker)
 		send_flush(worker);
 		count = ring_wait(worker->ring, wait_ms(worker), &batch);
 		settle(worker, batch, count);
-		read_clock(worker);
+		worker_read_clock(worker);
 		count_peers(worker);
 		for (unsigned i = 0; i < count; i++)
 			handle(worker, &batch[i]);
@@ -319,149 +306,4 @@ static void run(struct worker *worker)
 		if (worker->accept_retry_ms && worker->accept_retry_ms <= worker->clock.monotonic_ms)
 			accept_resume(worker);
 	}
-}
-
-/* Only pin when every worker gets a processor of its own. */
-static void pin(struct worker *worker)
-{
-	cpu_set_t set;
-
-	if (worker->cpu < 0)
-		return;
-	CPU_ZERO(&set);
-	CPU_SET(worker->cpu, &set);
-	/* Refused in some containers; then the scheduler places it. */
-	if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) != 0)
-		worker->cpu = -1;
-}
-
-static int init(struct worker *worker, struct fault *fault)
-{
-	const struct config *config = worker->config;
-	uint64_t threads = config->threads;
-	struct ring_options options = {
-		.kind = (enum ring_kind)config->engine,
-		.entries = (unsigned)config->ring_entries,
-		.completions = (unsigned)config->ring_completions,
-		.buffers = (unsigned)config->buffers,
-		.buffer_size = (unsigned)config->buffer_size,
-		/* Beside those that may be open, a multishot accept takes full queues before it is stopped.
-		 */
-		.sockets = (unsigned)(config->connections / threads + 1 +
-				      config->backlog * worker->accept_count),
-		.stats = &worker->stats,
-	};
-	uint64_t seed;
-	int error;
-
-	worker->zero_copy_size = UINT64_MAX;
-	ring_tuning_init(&options.tuning);
-	error = ring_tuning_set(&options.tuning, config->ring, fault);
-	if (error < 0)
-		return error;
-	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
-		return fault_set(fault, -errno, "no random number from the kernel: %s", strerror(errno));
-	worker->limits = (struct http1_limits){
-		.head_size_max = (uint32_t)config->head_size,
-		.target_size_max = (uint32_t)config->target_size,
-		.fields_max = (uint32_t)config->fields,
-	};
-	read_clock(worker);
-	timer_wheel_init(&worker->wheel, worker->clock.monotonic_ms);
-	worker->queued_tail = &worker->queued;
-	worker->ready_tail = &worker->ready;
-	worker->sites = server_sites(worker->server);
-	job_outbox_init(&worker->outbox, worker->wake_fd);
-	worker->compress_folder = compress_folder(worker->compressor);
-	if (worker->compressor) {
-		worker->compress_tried = mem_alloc_zeroed(WORKER_COMPRESS_TRIED, sizeof(uint64_t));
-		if (!worker->compress_tried)
-			return fault_set(fault, -ENOMEM, "no memory for a worker");
-	}
-	if (!cache_init(&worker->cache, config->memory / threads, (uint32_t)(config->files / threads + 1),
-			seed) ||
-	    !recall_init(&worker->recall, config->recall) ||
-	    !pages_init(&worker->pages, worker->sites->site[0], worker->date_s) ||
-	    !conn_table_init(&worker->conns, (uint32_t)((config->connections + threads - 1) / threads)))
-		return fault_set(fault, -ENOMEM,
-				 "no memory for a worker; use fewer --threads or --connections");
-	worker->cache.drop = drop_asset;
-	worker->cache.context = worker;
-	error = ring_create(&options, &worker->ring, fault);
-	if (error == 0 && !zero_copy_init(worker))
-		return fault_set(fault, -ENOMEM, "no memory for a worker");
-	return error;
-}
-
-/*
- * Give everything back. A disk that did not answer until the end of the stop may still write
- * into what was read for: then that memory, and what hangs on it, is left to the process's end. So
- * is a body that has left without a copy and that its client did not acknowledge until then.
- */
-static void deinit(struct worker *worker)
-{
-	const struct completion *batch;
-	bool quiet = !worker->ring || is_quiet(worker);
-
-	if (quiet) {
-		cache_deinit(&worker->cache);
-		fetch_deinit(worker);
-	}
-	if (worker->ring)
-		ring_wait(worker->ring, 0, &batch); /* the closes that are still queued */
-	zero_copy_deinit(worker);
-	ring_destroy(worker->ring);
-	pages_deinit(&worker->pages);
-	recall_deinit(&worker->recall);
-	send_free_flights(worker);
-	text_deinit(&worker->joined);
-	mem_free(worker->compress_tried);
-	if (worker->sites)
-		worker_release_sites(worker->sites);
-	if (quiet) {
-		job_outbox_deinit(&worker->outbox);
-		conn_table_deinit(&worker->conns);
-		mem_unreserve(worker->cold, worker->config->turn);
-	}
-}
-
-static void *thread(void *argument)
-{
-	struct worker *worker = argument;
-
-	pin(worker);
-	worker->start_error = init(worker, &worker->start_fault);
-	if (worker->start_error < 0) {
-		deinit(worker);
-		atomic_store_explicit(&worker->ended, true, memory_order_release);
-		sem_post(worker->started);
-		return NULL;
-	}
-	sem_post(worker->started);
-	run(worker);
-	deinit(worker);
-	atomic_store_explicit(&worker->ended, true, memory_order_release);
-	server_on_worker_end(worker->server);
-	return NULL;
-}
-
-int worker_start(struct worker *worker)
-{
-	sigset_t all, before;
-	int error;
-
-	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (worker->wake_fd < 0)
-		return -errno;
-	/* Signals belong to the program's own threads; SIGPIPE (sendfile has no flag against it) to nobody.
-	 */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&worker->thread, NULL, thread, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error != 0) {
-		close(worker->wake_fd);
-		worker->wake_fd = -1;
-	}
-	return -error;
 }

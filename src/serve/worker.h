@@ -134,6 +134,12 @@ int worker_start(struct worker *worker);
 /* Any thread. */
 void worker_command(struct worker *worker, unsigned command);
 
+/* The loop; returns when the worker has drained or was stopped. Its own thread, when all is made. */
+void worker_run(struct worker *worker);
+/* Nothing is open, in the kernel or with a helper. */
+bool worker_is_quiet(const struct worker *worker);
+void worker_read_clock(struct worker *worker);
+
 /* One reference less; the last one closes the roots. Any thread. */
 void worker_release_sites(struct sites *sites);
 
