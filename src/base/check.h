@@ -9,6 +9,12 @@
 #ifndef QUOIT_BASE_CHECK_H
 #define QUOIT_BASE_CHECK_H
 
+/*
+ * What this thread knows of how it came about: called when one of its checks has failed, before the process
+ * ends. It writes to standard error with write(2), and neither allocates nor waits for a lock. NULL: nobody.
+ */
+void check_set_witness(void (*tell)(void *context), void *context);
+
 _Noreturn void check_failed(const char *condition, const char *file, int line);
 
 #define check(condition)                                                                                     \

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "base/log.h"
 #include "base/problems.h"
 #include "base/text.h"
 #include "quoit.h"
@@ -72,6 +73,8 @@ int quoit_counter(const struct quoit *quoit, const char *name, uint64_t *ret_val
 		return -ENOENT;
 	for (unsigned i = 0; i < server->worker_count; i++)
 		sum += stats_read(&server->worker[i]->stats, id);
+	if (id == COUNTER_log_lost)
+		sum = log_lost();
 	*ret_value = sum;
 	return 0;
 }

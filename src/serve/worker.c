@@ -213,6 +213,7 @@ static void handle(struct worker *worker, const struct completion *completion)
 {
 	struct conn *conn;
 
+	recorder_note(&worker->recorder, completion->tag, completion->result, worker->clock.monotonic_ms);
 	if (op_kind(completion->tag) != OP_RECV) {
 		handle_other(worker, completion);
 		return;
@@ -297,6 +298,7 @@ void worker_run(struct worker *worker)
 		settle(worker, batch, count);
 		worker_read_clock(worker);
 		count_peers(worker);
+		recorder_note(&worker->recorder, RECORDER_TURN, (int32_t)count, worker->clock.monotonic_ms);
 		for (unsigned i = 0; i < count; i++)
 			handle(worker, &batch[i]);
 		if (worker->ready)

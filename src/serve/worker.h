@@ -27,6 +27,7 @@
 #include "serve/conn.h"
 #include "serve/jobs.h"
 #include "serve/recall.h"
+#include "serve/recorder.h"
 #include "site/cache.h"
 #include "site/pages.h"
 #include "site/site.h"
@@ -122,6 +123,7 @@ struct worker {
 
 	struct http1_limits limits;
 	struct scan scan; /* of the buffer that is being handled */
+	struct recorder recorder;
 	struct stats stats;
 };
 

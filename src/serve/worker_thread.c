@@ -10,18 +10,23 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "serve/compress.h"
 #include "serve/fetch.h"
 #include "serve/send.h"
 #include "serve/server.h"
 #include "serve/zero_copy.h"
+
+/* How far back a failed check tells what the worker did. */
+#define TELL_EVENTS 64
 
 static void drop_asset(void *context, struct asset *asset)
 {
@@ -132,10 +137,25 @@ static void deinit(struct worker *worker)
 	}
 }
 
+/* One of this worker's checks has failed: what came before it. */
+static void tell(void *context)
+{
+	const struct worker *worker = context;
+	char line[RECORDER_LINE];
+	int size = snprintf(line, sizeof(line),
+			    "quoit: worker %u, %llu requests, %u connections; its last events:\n",
+			    worker->index, (unsigned long long)stats_read(&worker->stats, COUNTER_requests),
+			    worker->conns.open);
+
+	if (size > 0 && write(STDERR_FILENO, line, (size_t)size) > 0)
+		recorder_print(&worker->recorder, TELL_EVENTS, worker->clock.monotonic_ms, "quoit: ");
+}
+
 static void *thread(void *argument)
 {
 	struct worker *worker = argument;
 
+	check_set_witness(tell, worker);
 	pin(worker);
 	worker->start_error = init(worker, &worker->start_fault);
 	if (worker->start_error < 0) {
