@@ -6,15 +6,17 @@
  * starts. Data is skipped in whole slices; only what stands between the data of a chunked body
  * is looked at byte by byte:
  *
- *   CHUNK_START > CHUNK_SIZE > [CHUNK_PADDING] > [EXTENSION] > SIZE_LF > DATA > DATA_CR > DATA_LF >
- * CHUNK_START last chunk, of size 0:  SIZE_LF > TRAILER_START a trailer line:         TRAILER_START >
- * TRAILER_NAME > TRAILER_VALUE > TRAILER_LF > TRAILER_START the empty line:         TRAILER_START > END_LF >
- * ENDED
+ *   CHUNK_START > CHUNK_SIZE > [extensions] > SIZE_LF > DATA > DATA_CR > DATA_LF > CHUNK_START
+ *   last chunk, of size 0:  SIZE_LF > TRAILER_START
+ *   a trailer line:         TRAILER_START > TRAILER_NAME > TRAILER_VALUE > TRAILER_LF > TRAILER_START
+ *   the empty line:         TRAILER_START > END_LF > ENDED
+ *   an extension:           EXTENSION_GAP > EXTENSION_START > EXTENSION_NAME > EXTENSION_EQUALS >
+ *                           EXTENSION_VALUE, or EXTENSION_QUOTED > EXTENSION_END
  *
  * Line ends are CR LF and nothing else, and the sizes are hexadecimal digits and nothing else:
- * "0x10", "+5" or a bare LF are read differently by different servers. Extensions and trailers
- * are checked and dropped (RFC 9112 7.1.1, 7.1.2); both are bounded, so that a body of no bytes
- * cannot be endless.
+ * "0x10", "+5" or a bare LF are read differently by different servers, and so is a quotation that does not
+ * end on its line. Extensions and trailers are checked and dropped (RFC 9112 7.1.1, 7.1.2); both are bounded,
+ * so that a body of no bytes cannot be endless.
  */
 #include "http/body.h"
 
@@ -25,11 +27,18 @@
 
 enum state {
 	ENDED,
-	SIZED,         /* `remaining` bytes of a body with Content-Length */
-	CHUNK_START,   /* the first digit of a chunk size */
-	CHUNK_SIZE,    /* another digit, or what follows them */
-	CHUNK_PADDING, /* white space between size and extension */
-	EXTENSION,
+	SIZED,           /* `remaining` bytes of a body with Content-Length */
+	CHUNK_START,     /* the first digit of a chunk size */
+	CHUNK_SIZE,      /* another digit, or what follows them */
+	EXTENSION_GAP,   /* white space before a semicolon */
+	EXTENSION_START, /* behind a semicolon */
+	EXTENSION_NAME,
+	EXTENSION_NAME_GAP, /* white space behind the name */
+	EXTENSION_EQUALS,   /* behind "=" */
+	EXTENSION_VALUE,    /* a token */
+	EXTENSION_QUOTED,   /* within quotation marks */
+	EXTENSION_ESCAPED,  /* behind a backslash there */
+	EXTENSION_END,      /* behind the closing mark */
 	SIZE_LF,
 	DATA, /* `remaining` bytes of a chunk */
 	DATA_CR,
@@ -85,21 +94,80 @@ static enum body_result read_digit(struct body *body, uint8_t byte)
 	return enter(body, CHUNK_SIZE);
 }
 
-/* Behind the digits or the white space after them: CR, or an extension with its semicolon. */
+static bool is_blank(uint8_t byte)
+{
+	return byte == ' ' || byte == '\t';
+}
+
+/* Behind the digits or a whole extension: the end of the line, or another extension. */
 static enum body_result leave_size(struct body *body, uint8_t byte)
 {
 	if (byte == '\r')
 		return enter(body, SIZE_LF);
 	if (byte == ';')
-		return enter(body, EXTENSION);
-	return byte == ' ' || byte == '\t' ? enter(body, CHUNK_PADDING) : BODY_MALFORMED;
+		return enter(body, EXTENSION_START);
+	return is_blank(byte) ? enter(body, EXTENSION_GAP) : BODY_MALFORMED;
 }
 
-/* The text of an extension or of a trailer's value: anything but a control, up to CR. */
-static enum body_result read_text(struct body *body, uint8_t byte, enum state after)
+/* Behind a name, or the white space after it. */
+static enum body_result leave_name(struct body *body, uint8_t byte)
+{
+	if (byte == '=')
+		return enter(body, EXTENSION_EQUALS);
+	if (is_blank(byte))
+		return enter(body, EXTENSION_NAME_GAP);
+	return byte == ';' ? enter(body, EXTENSION_START) : BODY_MALFORMED;
+}
+
+static enum body_result read_quoted(struct body *body, uint8_t byte)
+{
+	if (byte == '"')
+		return enter(body, EXTENSION_END);
+	if (byte == '\\')
+		return enter(body, EXTENSION_ESCAPED);
+	return scan_is(SCAN_CONTROL, byte) ? BODY_MALFORMED : BODY_MORE;
+}
+
+/* RFC 9112 7.1.1: BWS ";" BWS name, and maybe BWS "=" BWS and a token or quoted string, again and again. */
+static enum body_result read_extension(struct body *body, uint8_t byte)
+{
+	bool is_token = !scan_is(SCAN_NAME, byte);
+
+	switch ((enum state)body->state) {
+	case EXTENSION_GAP:
+		return byte == '\r' ? BODY_MALFORMED : leave_size(body, byte);
+	case EXTENSION_START:
+		if (is_token)
+			return enter(body, EXTENSION_NAME);
+		return is_blank(byte) ? BODY_MORE : BODY_MALFORMED;
+	case EXTENSION_NAME:
+		if (is_token)
+			return BODY_MORE;
+		return byte == '\r' ? enter(body, SIZE_LF) : leave_name(body, byte);
+	case EXTENSION_NAME_GAP:
+		return leave_name(body, byte);
+	case EXTENSION_EQUALS:
+		if (byte == '"')
+			return enter(body, EXTENSION_QUOTED);
+		if (is_token)
+			return enter(body, EXTENSION_VALUE);
+		return is_blank(byte) ? BODY_MORE : BODY_MALFORMED;
+	case EXTENSION_VALUE:
+		return is_token ? BODY_MORE : leave_size(body, byte);
+	case EXTENSION_QUOTED:
+		return read_quoted(body, byte);
+	case EXTENSION_ESCAPED:
+		return scan_is(SCAN_CONTROL, byte) ? BODY_MALFORMED : enter(body, EXTENSION_QUOTED);
+	default:
+		return leave_size(body, byte); /* EXTENSION_END */
+	}
+}
+
+/* A trailer's value: anything but a control, up to CR. */
+static enum body_result read_trailer_value(struct body *body, uint8_t byte)
 {
 	if (byte == '\r')
-		return enter(body, after);
+		return enter(body, TRAILER_LF);
 	return scan_is(SCAN_CONTROL, byte) ? BODY_MALFORMED : BODY_MORE;
 }
 
@@ -166,10 +234,16 @@ static enum body_result step(struct body *body, uint8_t byte)
 		return read_digit(body, byte);
 	case CHUNK_SIZE:
 		return digit_value(byte) < 0 ? leave_size(body, byte) : read_digit(body, byte);
-	case CHUNK_PADDING:
-		return leave_size(body, byte);
-	case EXTENSION:
-		return read_text(body, byte, SIZE_LF);
+	case EXTENSION_GAP:
+	case EXTENSION_START:
+	case EXTENSION_NAME:
+	case EXTENSION_NAME_GAP:
+	case EXTENSION_EQUALS:
+	case EXTENSION_VALUE:
+	case EXTENSION_QUOTED:
+	case EXTENSION_ESCAPED:
+	case EXTENSION_END:
+		return read_extension(body, byte);
 	case SIZE_LF:
 		return end_size_line(body, byte);
 	case DATA_CR:
@@ -181,7 +255,7 @@ static enum body_result step(struct body *body, uint8_t byte)
 	case TRAILER_NAME:
 		return read_trailer_name(body, byte);
 	case TRAILER_VALUE:
-		return read_text(body, byte, TRAILER_LF);
+		return read_trailer_value(body, byte);
 	case TRAILER_LF:
 		return expect(body, byte, '\n', TRAILER_START);
 	case END_LF:

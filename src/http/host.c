@@ -56,6 +56,17 @@ static inline bool is_plain(const uint8_t *at, const uint8_t *end)
 	return class;
 }
 
+static uint8_t digit_value(uint8_t digit)
+{
+	return byte_is_digit(digit) ? digit - '0' : byte_lower(digit) - 'a' + 10;
+}
+
+/* Decoded by somebody, would it end the host or begin something else? */
+static bool is_delimiter(uint8_t byte)
+{
+	return byte <= ' ' || byte == 0x7f || memchr("/\\@:?#[]%,", byte, 10);
+}
+
 /* A registered name with percent-encoded bytes in it. */
 static bool is_encoded(struct bytes host)
 {
@@ -64,7 +75,9 @@ static bool is_encoded(struct bytes host)
 			continue;
 		if (host.base[at] != '%' || host.size - at < 3)
 			return false;
-		if (!(host_class[host.base[at + 1]] & host_class[host.base[at + 2]] & HEX))
+		if (!(host_class[host.base[at + 1]] & host_class[host.base[at + 2]] & HEX) ||
+		    is_delimiter(
+			    (uint8_t)(digit_value(host.base[at + 1]) << 4 | digit_value(host.base[at + 2]))))
 			return false;
 		at += 2;
 	}

@@ -184,15 +184,29 @@ static void only_cr_lf_ends_a_line(void **state)
 	assert_malformed(TEXT("0;a\nb\r\n"), 3);
 }
 
-/* Extensions are read over, quoted or not; only controls may not be in them. */
+/* Extensions are checked and read over. */
 static void extensions_are_ignored(void **state)
 {
 	(void)state;
 	assert_complete(TEXT("5;a\r\nhello\r\n0;b=c;d=\"e f\"\r\n\r\n"));
-	assert_complete(TEXT("5 \t; a = \"\t\xff\"\r\nhello\r\n0 \r\n\r\n"));
+	assert_complete(TEXT("5 \t; a = \"\t\xff\"\r\nhello\r\n0\r\n\r\n"));
 	assert_malformed(TEXT("5;a\0b\r\n"), 3);
 	assert_malformed(TEXT("5;a\x7f\r\n"), 3);
-	assert_malformed(TEXT("5;a=\"\r\r\n"), 6);
+	assert_malformed(TEXT("5;a=\"\r\r\n"), 5);
+	assert_complete(TEXT("5 ;\ta = \"\\\"\\\\\xff\" ; b\r\nhello\r\n0;a=b;c=\"\"\r\n\r\n"));
+	/* As the grammar of RFC 9112 7.1.1 has it, and no wider. */
+	assert_malformed(TEXT("5 \r\nhello"), 2);
+	assert_malformed(TEXT("5;\r\nhello"), 2);
+	assert_malformed(TEXT("5;;a\r\nhello"), 2);
+	assert_malformed(TEXT("5;a \r\nhello"), 4);
+	assert_malformed(TEXT("5;a=\r\nhello"), 4);
+	assert_malformed(TEXT("5;a=b \r\nhello"), 6);
+	assert_malformed(TEXT("5;a=b\"c\"\r\nhello"), 5);
+	assert_malformed(TEXT("5;a=\"b\"c\r\nhello"), 7);
+	assert_malformed(TEXT("5;a=\"b\r\nhello"), 6);
+	assert_malformed(TEXT("5;a=\"\\\r\n\""), 6);
+	assert_malformed(TEXT("5;\"a\"\r\nhello"), 2);
+	assert_malformed(TEXT("5;=a\r\nhello"), 2);
 }
 
 /* A size line with its extension and its line end has at most BODY_CHUNK_LINE_MAX bytes, every one anew. */

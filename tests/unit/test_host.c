@@ -107,9 +107,19 @@ static void a_port_is_digits_only(void **state)
 static void a_percent_sign_encodes_a_byte(void **state)
 {
 	(void)state;
-	assert_valid("a%20b");
+	assert_valid("a%2db");
 	assert_valid("%c3%A4.example:80");
-	assert_valid("%00");
+	/* What is decoded by whoever reads it next must not end the host there. */
+	assert_invalid("%00");
+	assert_invalid("a%20b");
+	assert_invalid("a%0d%0a");
+	assert_invalid("a%2f");
+	assert_invalid("a%2Fb:80");
+	assert_invalid("user%40a");
+	assert_invalid("a%3a80");
+	assert_invalid("a%5c");
+	assert_invalid("%7f");
+	assert_invalid("a%2500");
 	assert_invalid("%");
 	assert_invalid("a%2");
 	assert_invalid("a%2:80");
