@@ -90,6 +90,10 @@ struct quoit_request {
 QUOIT_EXPORT int quoit_explain(struct quoit *quoit, const struct quoit_request *request,
 			       void (*report)(void *context, const char *line), void *context);
 
+/* An option as it is since quoit_start(), by flag or file, as text; NULL: there is none. Valid until the next
+ * call. */
+QUOIT_EXPORT const char *quoit_value(struct quoit *quoit, const char *name);
+
 /*
  * Where it listens, after quoit_start(): "http://127.0.0.1:8080" (the real port), "unix:/path",
  * for index 0, 1, ...; NULL behind the last. Valid until quoit_destroy().
@@ -105,11 +109,54 @@ QUOIT_EXPORT unsigned quoit_threads(const struct quoit *quoit);
 QUOIT_EXPORT const char *quoit_engine(const struct quoit *quoit);
 
 /*
+ * The process is this server's alone, as that of `quoit serve`: then what holds for all of it, no core dumps,
+ * is its default, too. Before quoit_start(). The option "user" holds for the whole process in any case. A
+ * program that becomes another user itself does so before quoit_start(), as the server's threads cannot
+ * follow.
+ */
+QUOIT_EXPORT void quoit_own_process(struct quoit *quoit);
+
+/*
+ * What its threads cannot do any more, and what they could have given up but did not: "no-new-privileges,
+ * landlock (ABI 6) ...; not: seccomp (--seccomp off)". "" when it does not run. Valid until it ends.
+ */
+QUOIT_EXPORT const char *quoit_confinement(const struct quoit *quoit);
+
+/*
+ * Listen with this socket instead of a new one, before quoit_start(), which uses those that fit a "listen"
+ * (port 0 fits any), or when none was set all that are lent. is_lent: who gave it keeps it (a service
+ * manager), so a drain leaves its queue; else it is left by a server that ends. The descriptor is the
+ * object's then.
+ */
+QUOIT_EXPORT int quoit_inherit(struct quoit *quoit, int fd, int is_lent);
+
+/*
+ * The sockets it listens with, index 0, 1, ... until -ENOENT, as long as it does not drain; and to lend one,
+ * with all of its address: to say that somebody else listens there, too, from now on, and gets what a drain
+ * leaves.
+ */
+QUOIT_EXPORT int quoit_listener(const struct quoit *quoit, unsigned index, int *ret_is_lent);
+QUOIT_EXPORT void quoit_lend(struct quoit *quoit, unsigned index);
+
+/*
  * Read the file that "config" names anew, open the roots anew (one may be a symbolic link that has moved)
  * and forget what is cached. Connections stay. On failure everything is served on as before. What is not
  * of a site (threads, limits, addresses) is as it was at the start.
  */
 QUOIT_EXPORT int quoit_reload(struct quoit *quoit);
+
+/*
+ * Follow roots that lead elsewhere by now (a link that was switched): those alone are opened anew, the
+ * file is not read. *ret_again_ms: when to call it again, so that this is seen within the option "fresh".
+ * 1: they were; 0: nothing has changed; else as quoit_reload().
+ */
+QUOIT_EXPORT int quoit_tend(struct quoit *quoit, unsigned *ret_again_ms);
+
+/*
+ * For how many milliseconds a worker has not gone round its loop, since an earlier call of this function has
+ * woken it. 0: all do.
+ */
+QUOIT_EXPORT unsigned quoit_stall(struct quoit *quoit);
 
 /*
  * Begin to end: accept no more, close idle connections, finish answers under way, for at most

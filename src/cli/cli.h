@@ -15,6 +15,13 @@ int cli_serve(int count, char **arguments);
 int cli_check(int count, char **arguments);
 int cli_explain(int count, char **arguments);
 int cli_calibrate(int count, char **arguments);
+int cli_reload(int count, char **arguments);
+int cli_upgrade(int count, char **arguments);
+int cli_drain(int count, char **arguments);
+int cli_stop(int count, char **arguments);
+
+/* By what name this process was started: argv[0]. */
+extern const char *cli_program;
 
 /* Print "quoit: ..." to standard error and return `code`. */
 int cli_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));

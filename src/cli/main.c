@@ -13,6 +13,7 @@
 
 #include "cli.h"
 #include "quoit.h"
+#include "upgrade.h"
 
 static const struct {
 	const char *name;
@@ -22,20 +23,27 @@ static const struct {
 	{ "serve", cli_serve, "serve a folder over HTTP" },
 	{ "check", cli_check, "say what is wrong with a configuration file" },
 	{ "explain", cli_explain, "say how a request would be answered, and why" },
+	{ "reload", cli_reload, "have a server read its configuration anew" },
+	{ "upgrade", cli_upgrade, "replace a server by a new one without losing a request" },
+	{ "drain", cli_drain, "end a server when it has answered what is under way" },
+	{ "stop", cli_stop, "end a server now" },
 	{ "calibrate", cli_calibrate, "measure which thresholds suit this machine" },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
+const char *cli_program = "quoit";
+
 int cli_error(int code, const char *format, ...)
 {
+	char text[1024];
 	va_list arguments;
 
 	va_start(arguments, format);
-	fputs("quoit: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	fprintf(stderr, "quoit: %s\n", text);
+	predecessor_tell_error(text);
 	return code;
 }
 
@@ -71,6 +79,8 @@ static int help(FILE *out)
 
 int main(int count, char **arguments)
 {
+	if (count > 0 && arguments[0][0])
+		cli_program = arguments[0];
 	if (prepare_process() < 0)
 		return CLI_FAILED; /* there is nowhere to say so */
 	if (count < 2) {

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `quoit serve`: options to quoit_set(), signals to drain, stop and reload.
+ * `quoit serve`: options to quoit_set(), sockets that were inherited to quoit_inherit(), then the control
+ * plane (plane.c).
  *
- * The main thread sleeps in sigtimedwait(2); all work is done by the library's threads. The
- * flags are the library's option table, so a new option needs no line here.
+ * All work is done by the library's threads. The flags are the library's option table, so a new option needs
+ * no line here.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli.h"
+#include "plane.h"
 #include "quoit.h"
-
-/* How often the end of a drain is looked for. */
-#define LOOK_MS 20
+#include "upgrade.h"
 
 #define HELP_INDENT 27
 #define HELP_WIDTH 80
@@ -62,9 +59,9 @@ static int help(void)
 	printf("  %-*sthis text\n", HELP_INDENT - 2, "--help");
 	puts("\nSIZE: bytes, or K, M, G, T behind it. SECONDS: with a fraction if need be.\n"
 	     "on|off: the option alone is on. In brackets: the default. SIGTERM and SIGINT\n"
-	     "finish what is under way and exit 0; a second one ends at once. SIGHUP opens\n"
-	     "ROOT anew and forgets what is cached. Exit code 1: it could not run; 2: wrong\n"
-	     "usage.\n\n"
+	     "finish what is under way and exit 0; a second one ends at once. SIGHUP reads\n"
+	     "the configuration anew, SIGUSR2 starts a successor on the same sockets. Exit\n"
+	     "code 1: it could not run; 2: wrong usage.\n\n"
 	     "Examples: quoit serve /srv/www\n"
 	     "          quoit serve . --listen '*:8080' --listen unix:/run/quoit.sock");
 	return cli_flush();
@@ -89,66 +86,42 @@ static int announce(const struct quoit *quoit)
 	for (unsigned i = 0; (address = quoit_address(quoit, i)); i++)
 		printf("quoit %s: serving %s on %s (%u thread%s, %s)\n", quoit_version(), quoit_root(quoit),
 		       address, threads, threads == 1 ? "" : "s", quoit_engine(quoit));
+	printf("quoit %s: confined: %s\n", quoit_version(), quoit_confinement(quoit));
 	return fflush(stdout);
 }
 
-static void reload(struct quoit *quoit)
+static int run(struct quoit *quoit, int count, char **arguments)
 {
-	if (quoit_reload(quoit) < 0)
-		cli_error(CLI_OK, "reload: %s; serving on as before", quoit_error(quoit));
-	else
-		fprintf(stderr, "quoit: reloaded %s\n", quoit_root(quoit));
-}
+	int control = -1, error;
+	int code = read_arguments(quoit, count, arguments);
 
-/* Until the workers have ended; signals decide how. */
-static void wait_for_end(struct quoit *quoit, const sigset_t *signals)
-{
-	static const struct timespec look = { .tv_nsec = LOOK_MS * 1000000L };
-	int draining = 0;
-
-	while (quoit_join(quoit, 0) < 0) {
-		int number = draining ? sigtimedwait(signals, NULL, &look) : sigwaitinfo(signals, NULL);
-
-		if (number == SIGHUP) {
-			reload(quoit);
-		} else if (number == SIGINT || number == SIGTERM) {
-			if (draining)
-				quoit_stop(quoit);
-			else
-				quoit_drain(quoit);
-			draining = 1;
-		}
-	}
+	if (code == CLI_OK)
+		code = predecessor_inherit(quoit, &control);
+	if (code != CLI_OK)
+		return code;
+	plane_catch_signals();
+	error = quoit_start(quoit);
+	if (error < 0)
+		return cli_error(error == -EINVAL ? CLI_USAGE : CLI_FAILED, "%s", quoit_error(quoit));
+	return plane_run(quoit, control, announce);
 }
 
 int cli_serve(int count, char **arguments)
 {
 	struct quoit *quoit;
-	sigset_t signals;
-	int code, error;
+	int code;
 
 	if (cli_wants_help(count, arguments))
 		return help();
+	/* Reading the arguments writes into them. */
+	if (successor_prepare(cli_program, count, arguments) < 0)
+		return cli_error(CLI_FAILED, "no memory");
 	quoit = quoit_create();
 	if (!quoit)
 		return cli_error(CLI_FAILED, "no memory");
-	code = read_arguments(quoit, count, arguments);
-	if (code != CLI_OK) {
-		quoit_destroy(quoit);
-		return code;
-	}
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	error = quoit_start(quoit);
-	if (error < 0)
-		code = cli_error(error == -EINVAL ? CLI_USAGE : CLI_FAILED, "%s", quoit_error(quoit));
-	else if (announce(quoit) != 0)
-		code = cli_error(CLI_FAILED, "standard output cannot be written");
-	else
-		wait_for_end(quoit, &signals);
+	quoit_own_process(quoit);
+	code = run(quoit, count, arguments);
 	quoit_destroy(quoit);
+	successor_forget();
 	return code;
 }

@@ -29,6 +29,29 @@
 /* How long the remains of a killed server may hold the port; seen: below 50 ms. */
 #define REMAINS_WAIT_MS 100
 
+void listen_write_text(struct listen_address *address)
+{
+	char host[INET6_ADDRSTRLEN] = "";
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&address->address;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address->address;
+	struct sockaddr_un *name = (struct sockaddr_un *)&address->address;
+
+	switch (address->address.ss_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+		snprintf(address->text, sizeof(address->text), "http://%s:%u", host, ntohs(v4->sin_port));
+		break;
+	case AF_INET6:
+		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+		snprintf(address->text, sizeof(address->text), "http://[%s]:%u", host, ntohs(v6->sin6_port));
+		break;
+	case AF_UNIX:
+		snprintf(address->text, sizeof(address->text), "unix:%.*s", (int)sizeof(name->sun_path),
+			 name->sun_path);
+		break;
+	}
+}
+
 static int parse_unix(const char *path, struct listen_address *ret_address, struct fault *fault)
 {
 	struct sockaddr_un *address = (struct sockaddr_un *)&ret_address->address;
@@ -43,27 +66,8 @@ static int parse_unix(const char *path, struct listen_address *ret_address, stru
 	address->sun_family = AF_UNIX;
 	strcpy(address->sun_path, path);
 	ret_address->size = sizeof(*address);
-	snprintf(ret_address->text, sizeof(ret_address->text), "unix:%s", path);
+	listen_write_text(ret_address);
 	return 0;
-}
-
-/* "http://127.0.0.1:8080" from the address that was really bound. */
-static void write_text(struct listen_address *address)
-{
-	char host[INET6_ADDRSTRLEN] = "";
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&address->address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address->address;
-
-	switch (address->address.ss_family) {
-	case AF_INET:
-		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-		snprintf(address->text, sizeof(address->text), "http://%s:%u", host, ntohs(v4->sin_port));
-		break;
-	case AF_INET6:
-		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-		snprintf(address->text, sizeof(address->text), "http://[%s]:%u", host, ntohs(v6->sin6_port));
-		break;
-	}
 }
 
 /* Split "host:port" and "[host]:port"; false when it is neither. */
@@ -143,7 +147,7 @@ int listen_parse(const char *text, struct listen_address *ret_address, struct fa
 	ret_address->size = chosen->ai_addrlen;
 	ret_address->is_any = *host == 0;
 	freeaddrinfo(found);
-	write_text(ret_address);
+	listen_write_text(ret_address);
 	return 0;
 }
 
@@ -276,15 +280,21 @@ static int clear_unix(const struct listen_address *address, struct fault *fault)
 	return 0; /* what else stands in the way, binding will tell */
 }
 
-static void remember_file(struct listener *listener)
+static bool is_unix(const struct listener *listener)
+{
+	return listener->address.address.ss_family == AF_UNIX;
+}
+
+void listen_claim(struct listener *listener)
 {
 	const struct sockaddr_un *name = (const struct sockaddr_un *)&listener->address.address;
 	struct stat status;
 
-	if (listener->is_shared && lstat(name->sun_path, &status) == 0) {
-		listener->device = status.st_dev;
-		listener->inode = status.st_ino;
-	}
+	if (!is_unix(listener) || listener->is_lent || lstat(name->sun_path, &status) < 0)
+		return;
+	listener->has_file = true;
+	listener->device = status.st_dev;
+	listener->inode = status.st_ino;
 }
 
 static void remove_file(const struct listener *listener)
@@ -292,8 +302,8 @@ static void remove_file(const struct listener *listener)
 	const struct sockaddr_un *name = (const struct sockaddr_un *)&listener->address.address;
 	struct stat status;
 
-	if (listener->is_shared && lstat(name->sun_path, &status) == 0 && status.st_dev == listener->device &&
-	    status.st_ino == listener->inode)
+	if (listener->has_file && !listener->is_lent && lstat(name->sun_path, &status) == 0 &&
+	    status.st_dev == listener->device && status.st_ino == listener->inode)
 		unlink(name->sun_path);
 }
 
@@ -305,27 +315,40 @@ static int open_one(struct listener *listener, int backlog, struct fault *fault)
 	if (fd < 0)
 		return explain_bind(address, fd, fault);
 	listener->fd[listener->count++] = fd;
-	remember_file(listener);
+	listen_claim(listener);
 	if (listen(fd, backlog) < 0)
 		return explain_bind(address, -errno, fault);
 	/* With port 0 the first socket picks the port and the others join it. */
 	if (getsockname(fd, (struct sockaddr *)&address->address, &(socklen_t){ sizeof(address->address) }) <
 	    0)
 		return explain_bind(address, -errno, fault);
-	write_text(address);
+	listen_write_text(address);
 	return 0;
+}
+
+int listen_join(const struct listen_address *address, int backlog)
+{
+	int fd = bind_socket(address, true);
+	int error;
+
+	if (fd < 0 || listen(fd, backlog) == 0)
+		return fd;
+	error = -errno;
+	close(fd);
+	return error;
 }
 
 int listen_open(const struct listen_address *address, unsigned count, int backlog,
 		struct listener *ret_listener, struct fault *fault)
 {
-	bool is_unix = address->address.ss_family == AF_UNIX;
-	struct listener listener = { .address = *address, .is_shared = is_unix };
-	int error = is_unix ? clear_unix(address, fault) : probe_tcp(address, fault);
+	struct listener listener = { .address = *address };
+	int error;
 
+	listener.is_shared = is_unix(&listener);
+	error = listener.is_shared ? clear_unix(address, fault) : probe_tcp(address, fault);
 	if (error < 0)
 		return error;
-	if (is_unix)
+	if (listener.is_shared)
 		count = 1;
 	listener.fd = mem_alloc_zeroed(count, sizeof(*listener.fd));
 	if (!listener.fd)

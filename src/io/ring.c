@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -61,6 +63,13 @@ int ring_accept_now(struct ring *ring, int listener)
 	if (fd < 0)
 		return -errno;
 	return ring->engine->adopt ? ring->engine->adopt(ring, fd) : fd;
+}
+
+int ring_unread(struct ring *ring, int fd)
+{
+	int size;
+
+	return ioctl(descriptor(ring, fd), SIOCOUTQ, &size) < 0 ? -errno : size;
 }
 
 int ring_shut_down(struct ring *ring, int fd)

@@ -51,6 +51,7 @@ struct ring_options {
 	unsigned buffers;     /* receive buffers, a power of two, at most 32768 */
 	unsigned buffer_size; /* bytes of each */
 	unsigned sockets;     /* that may be open at once, those included that an accept takes too many */
+	bool zero_copy;       /* ring_zero_copy_start() may follow */
 	struct ring_tuning tuning; /* of io_uring alone */
 	struct stats *stats;       /* of the worker; counts enters, submissions, completions, overflows */
 };
@@ -187,6 +188,8 @@ ssize_t ring_send_now(struct ring *ring, int fd, const struct msghdr *message, b
 ssize_t ring_send_file(struct ring *ring, int fd, int file, uint64_t offset, size_t size);
 /* As ring_submit_accept_one() would, from what the listener has queued: -EAGAIN when it is empty. */
 int ring_accept_now(struct ring *ring, int listener);
+/* Bytes that were sent, and that the peer has not acknowledged (of a unix socket: read). Or -errno. */
+int ring_unread(struct ring *ring, int fd);
 /* Say that nothing more comes (FIN). 0 or -errno. */
 int ring_shut_down(struct ring *ring, int fd);
 /*

@@ -4,6 +4,7 @@
  *
  *   ring_uring.c     one function per operation, and the table of the engine
  *   uring_setup.c    a ring is made as the switches say, and ended
+ *   uring_restrict.c what a ring is refused once it works
  *   uring_wait.c     enters the kernel, hands out completions
  *   uring_pace.h     how many completions a wait waits for
  *   uring_direct.c   sockets that live in the ring's own table
@@ -100,6 +101,9 @@ static inline struct uring *uring_of(struct ring *ring)
 
 int uring_create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault);
 void uring_destroy(struct ring *ring);
+
+/* While the ring is disabled: what is not used with these options is refused. 0 or -errno. */
+int uring_restrict(struct uring *uring, const struct ring_options *options);
 
 unsigned uring_wait(struct ring *ring, uint64_t timeout_ms, const struct completion **ret_completions);
 void uring_start_pace(struct uring *uring, const struct ring_tuning *tuning, bool has_min_wait);

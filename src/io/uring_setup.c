@@ -5,8 +5,8 @@
  * Called through the engine's table, in the thread that will use the ring. What a switch asks for by
  * name and the kernel lacks is refused with a sentence; a default that it lacks is left out. The ring
  * is set up without liburing (see abi.h): one mapping holds both queues (IORING_FEAT_SINGLE_MMAP, Linux
- * 5.4), one the entries. The order is the kernel's: memory for waits while the ring is still disabled,
- * everything else once it is enabled.
+ * 5.4), one the entries. The order is the kernel's: memory for waits, and what is refused from then on
+ * (uring_restrict.c), while the ring is still disabled, everything else once it is enabled.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +22,11 @@
  */
 #define POLL_IDLE_MS 100
 
+static bool is_made_disabled(const struct ring_tuning *tuning)
+{
+	return tuning->registered_wait || tuning->restrictions;
+}
+
 /* SUBMIT_ALL: one refused entry must not stop those behind it. CQSIZE: multishot completes more than it
  * submits. */
 static unsigned setup_flags(const struct ring_tuning *tuning)
@@ -35,7 +40,7 @@ static unsigned setup_flags(const struct ring_tuning *tuning)
 	return IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_SINGLE_ISSUER |
 	       taskrun[tuning->taskrun] | (tuning->sqpoll ? IORING_SETUP_SQPOLL : 0) |
 	       (tuning->sqarray == RING_SQARRAY_OFF ? IORING_SETUP_NO_SQARRAY : 0) |
-	       (tuning->registered_wait ? IORING_SETUP_R_DISABLED : 0);
+	       (is_made_disabled(tuning) ? IORING_SETUP_R_DISABLED : 0);
 }
 
 static int open_ring(const struct ring_options *options, unsigned flags, struct io_uring_params *ret_params)
@@ -117,9 +122,6 @@ static int register_wait(struct uring *uring, const struct ring_tuning *tuning, 
 	error = abi_register(uring->fd, ABI_REGISTER_MEM_REGION, &registration, 1);
 	if (error == -EINVAL)
 		return ring_tuning_lacks(tuning, RING_SWITCH_registered_wait, fault);
-	if (error < 0)
-		return refusal_explain(fault, error);
-	error = abi_register(uring->fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 	return error < 0 ? refusal_explain(fault, error) : 0;
 }
 
@@ -261,6 +263,25 @@ static void choose_flags(struct uring *uring, const struct ring_tuning *tuning)
 	uring->is_plain = !tuning->sqpoll && !tuning->direct && tuning->cqe_skip;
 }
 
+/* When all is registered: from now on the ring works, and does what is allowed to it. */
+static int enable(struct uring *uring, const struct ring_options *options, struct fault *fault)
+{
+	const struct ring_tuning *tuning = &options->tuning;
+	int error;
+
+	if (!is_made_disabled(tuning))
+		return 0;
+	if (tuning->restrictions) {
+		error = uring_restrict(uring, options);
+		if (error == -EINVAL)
+			return ring_tuning_lacks(tuning, RING_SWITCH_restrictions, fault);
+		if (error < 0)
+			return refusal_explain(fault, error);
+	}
+	error = abi_register(uring->fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+	return error < 0 ? refusal_explain(fault, error) : 0;
+}
+
 static int build(struct uring *uring, const struct ring_options *options, struct fault *fault)
 {
 	int error = create_ring(uring, options, fault);
@@ -270,7 +291,9 @@ static int build(struct uring *uring, const struct ring_options *options, struct
 		error = create_buffers(uring, options, fault);
 	if (error == 0)
 		error = start_busy_poll(uring, &options->tuning, fault);
-	return error < 0 ? error : create_direct(uring, options, fault);
+	if (error == 0)
+		error = create_direct(uring, options, fault);
+	return error < 0 ? error : enable(uring, options, fault);
 }
 
 int uring_create(const struct ring_options *options, struct ring **ret_ring, struct fault *fault)

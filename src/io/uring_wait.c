@@ -208,15 +208,27 @@ static bool is_unfinished(const struct uring *uring)
 	return uring->sq_head != uring->sq_tail || has_flag(uring, IORING_SQ_CQ_OVERFLOW);
 }
 
-/* Does it say that a send took everything? Sends complete as they are submitted, in that order. */
+/*
+ * Does it say that a send took everything? Sends complete in the order of submission, but before Linux 6.2
+ * those that come back with something left overtake the others: they change places with the first one
+ * expected.
+ */
 static bool is_dropped(struct uring *uring, const struct completion *completion)
 {
-	const struct uring_report *report = &uring->reports[uring->reported];
+	struct uring_report *next = &uring->reports[uring->reported], *report = next;
+	const struct uring_report *end = &uring->reports[uring->report_count];
+	size_t size;
 
-	if (uring->reported == uring->report_count || completion->tag != report->tag)
+	if (completion->flags & COMPLETION_BUFFER)
+		return false; /* of a receive */
+	while (report < end && report->tag != completion->tag)
+		report++;
+	if (report == end)
 		return false;
+	size = report->size;
+	memmove(next + 1, next, (size_t)(report - next) * sizeof(*next));
 	uring->reported++;
-	return completion->result >= 0 && (size_t)completion->result == report->size;
+	return completion->result >= 0 && (size_t)completion->result == size;
 }
 
 /* Move what the completion queue holds behind what is gathered already. */

@@ -5,8 +5,9 @@
  * Called by worker. A multishot accept takes the whole queue of a listener at once, before
  * anything could stop it; so it is armed only while the table has room for full queues. With
  * less room connections are taken one by one, as many as there are free slots, and with none
- * they wait in the kernel's queue until a sixteenth of the table is free. When descriptors run
- * out (EMFILE, ENFILE, ENOMEM) it is tried again after a pause, so that the loop does not spin.
+ * they wait in the kernel's queue until --accept-low per cent of the table are in use. When descriptors
+ * run out (EMFILE, ENFILE, ENOMEM) it is tried again after --accept-pause, so that the loop does not spin.
+ * One too many of its address is told so in a slot of its own, which few may have at a time.
  */
 #include "serve/accept.h"
 
@@ -15,8 +16,10 @@
 
 #include "base/check.h"
 #include "io/op.h"
+#include "serve/address.h"
 
-#define RETRY_MS 100
+/* Connections that are answered 429 at the same time, or a sixteenth of a smaller table. */
+#define TURNED_AWAY_MAX 256
 
 static uint32_t free_slots(const struct worker *worker)
 {
@@ -51,17 +54,54 @@ void accept_start(struct worker *worker)
 		arm(worker, i);
 }
 
+static void refuse(struct worker *worker, int fd, enum counter_id reason)
+{
+	stats_add(&worker->stats, reason, 1);
+	ring_submit_close_socket(worker->ring, fd);
+}
+
+/* The connection's place in the table of addresses; ADDRESS_NONE where it does not count. */
+static uint32_t enter_address(struct worker *worker, int fd)
+{
+	struct sockaddr_storage peer;
+
+	/* One that has gone already is found out by its first receive. */
+	if (!worker->addresses || ring_address(worker->ring, fd, true, &peer) < 0)
+		return ADDRESS_NONE;
+	return address_enter(worker->addresses, &peer);
+}
+
+/* As many as may be told at a time that they are too many: more would take the others' slots. */
+static uint32_t turned_away_max(const struct worker *worker)
+{
+	uint32_t share = worker->conns.capacity / 16 + 1;
+
+	return share < TURNED_AWAY_MAX ? share : TURNED_AWAY_MAX;
+}
+
 static void take(struct worker *worker, int fd)
 {
-	struct conn *conn = worker->stopping ? NULL : conn_open(worker, fd);
+	uint32_t address = enter_address(worker, fd);
+	struct conn *conn;
 
-	if (conn && worker->draining)
-		worker_set_deadline(worker, conn, DRAIN_GRACE_MS);
+	if (address == ADDRESS_FULL && worker->turning_away >= turned_away_max(worker)) {
+		refuse(worker, fd, COUNTER_connections_dropped);
+		return;
+	}
+	conn = worker->stopping ? NULL : conn_open(worker, fd);
 	if (!conn) {
 		/* No time, or in a drain no slot. */
-		stats_add(&worker->stats, COUNTER_connections_refused, 1);
-		ring_submit_close_socket(worker->ring, fd);
+		if (address != ADDRESS_NONE && address != ADDRESS_FULL)
+			address_leave(worker->addresses, address);
+		refuse(worker, fd, COUNTER_connections_refused);
+		return;
 	}
+	if (worker->draining)
+		worker_set_deadline(worker, conn, worker->config->drain_grace);
+	if (address == ADDRESS_FULL)
+		conn_turn_away(worker, conn);
+	else
+		conn->address = address;
 }
 
 /* What the listener has queued, as far as there are slots. */
@@ -88,14 +128,34 @@ static void restrain(struct worker *worker)
 	}
 }
 
-/* The listener's queue holds connections whose clients believe themselves connected. */
+/*
+ * The listener's queue holds connections whose clients believe themselves connected; those that find no slot
+ * wait for one. What others listen with, too, they have: but the kernel may have meant this worker
+ * when it woke nobody else for a connection, so that is asked for once more.
+ */
 static void take_queued_and_close(struct worker *worker, struct accept *accept)
 {
 	take_queued(worker, accept);
-	if (!accept->is_shared) {
+	if (free_slots(worker) == 0 && !worker->stopping) {
+		worker->accept_paused = true;
+		return;
+	}
+	accept->ended = true;
+	if (!accept->listener->is_shared && !accept->listener->is_lent) {
 		ring_submit_close(worker->ring, *accept->fd);
 		*accept->fd = -1;
 	}
+}
+
+static void end(struct worker *worker, unsigned index)
+{
+	struct accept *accept = &worker->accepts[index];
+
+	if (accept->armed && !accept->draining)
+		ring_submit_cancel(worker->ring, op_tag(OP_ACCEPT, 0, index));
+	accept->draining = true;
+	if (!accept->armed && !accept->ended)
+		take_queued_and_close(worker, accept);
 }
 
 void accept_on_accept(struct worker *worker, const struct completion *completion)
@@ -113,43 +173,57 @@ void accept_on_accept(struct worker *worker, const struct completion *completion
 		take_queued_and_close(worker, accept);
 		return;
 	}
+	if (result == -EINVAL)
+		return; /* a unix socket that was shut: the command to drain is on its way */
 	if (result >= 0)
 		take_queued(worker, accept);
 	if (free_slots(worker) == 0) {
+		stats_add(&worker->stats, COUNTER_accept_pauses, !worker->accept_paused);
 		worker->accept_paused = true;
 		return;
 	}
 	if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
-		stats_add(&worker->stats, COUNTER_connections_refused, 1);
-		worker->accept_retry_ms = worker->clock.monotonic_ms + RETRY_MS;
+		stats_add(&worker->stats, COUNTER_accept_failures, 1);
+		worker->accept_retry_ms = worker->clock.monotonic_ms + worker->config->accept_pause;
 		return;
 	}
 	/* Anything else concerns one connection (ECONNABORTED), or is the end of a multishot. */
 	arm(worker, op_index(completion->tag));
 }
 
-void accept_resume(struct worker *worker)
+/* Where accepting goes on that has paused with a full table. */
+static uint32_t low_mark(const struct worker *worker)
 {
-	const struct conn_table *table = &worker->conns;
+	uint32_t capacity = worker->conns.capacity;
+	uint32_t low = (uint32_t)(capacity * worker->config->accept_low / 100);
 
-	worker->accept_retry_ms = 0;
-	if (worker->draining)
-		return;
-	if (worker->accept_paused && table->open >= table->capacity - table->capacity / 16)
-		return;
-	worker->accept_paused = false;
-	accept_start(worker);
+	return low < capacity ? low : capacity - 1;
 }
 
-void accept_drain(struct worker *worker)
+void accept_resume(struct worker *worker)
 {
+	worker->accept_retry_ms = 0;
+	if (worker->accept_paused && !worker->draining && worker->conns.open > low_mark(worker))
+		return;
+	worker->accept_paused = false;
 	for (unsigned i = 0; i < worker->accept_count; i++) {
-		struct accept *accept = &worker->accepts[i];
+		if (worker->accepts[i].draining)
+			end(worker, i);
+		else
+			arm(worker, i);
+	}
+}
 
-		accept->draining = true;
-		if (accept->armed)
-			ring_submit_cancel(worker->ring, op_tag(OP_ACCEPT, 0, i));
-		else if (*accept->fd >= 0)
-			take_queued_and_close(worker, accept);
+void accept_drain(struct worker *worker, uint64_t hold_ms)
+{
+	worker->accept_end_ms = 0;
+	for (unsigned i = 0; i < worker->accept_count; i++) {
+		const struct listener *listener = worker->accepts[i].listener;
+
+		/* Only a handshake takes time, and who listens elsewhere, too, is met there. */
+		if (hold_ms == 0 || listener->is_lent || listener->address.address.ss_family == AF_UNIX)
+			end(worker, i);
+		else
+			worker->accept_end_ms = worker->clock.monotonic_ms + hold_ms;
 	}
 }

@@ -6,16 +6,13 @@
 #include "io/ring.h"
 #include "serve/worker.h"
 
-/* New connections without a request are given this long when the worker drains. */
-#define DRAIN_GRACE_MS 500
-
 void accept_start(struct worker *worker);
 void accept_on_accept(struct worker *worker, const struct completion *completion);
 
 /* A slot is free, or the time to try again has come. */
 void accept_resume(struct worker *worker);
 
-/* Accept what the kernel has queued, then stop. */
-void accept_drain(struct worker *worker);
+/* Accept what the kernel has queued, and for hold_ms what comes into its queue, then stop. */
+void accept_drain(struct worker *worker, uint64_t hold_ms);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "io/op.h"
 #include "serve/fetch.h"
+#include "serve/progress.h"
 #include "serve/worker.h"
 
 /* A file that was sent whole is not probed for this long: the probes were a tenth of a hot 100 KiB answer. */
@@ -141,7 +142,7 @@ enum body_file_result body_file_turn(struct worker *worker, struct conn *conn)
 		if (size <= 0)
 			return BODY_FILE_BROKEN;
 		conn->file_at += (uint64_t)size;
-		conn->blocked = false;
+		progress_add(conn, (uint64_t)size);
 		stats_add(&worker->stats, COUNTER_bytes_sent, (uint64_t)size);
 		budget -= (size_t)size;
 		/*

@@ -21,6 +21,7 @@
 
 #include "base/mem.h"
 #include "io/ring.h"
+#include "serve/address.h"
 
 /* What a row holds, by its kind. */
 union value {
@@ -72,6 +73,7 @@ static const struct row rows[CONFIG_ROWS] = {
 
 #define ROW_LISTEN CONFIG_ROW_SERVER(SERVER_OPTION_listen)
 #define ROW_RING CONFIG_ROW_SERVER(SERVER_OPTION_ring)
+#define ROW_EXEMPT CONFIG_ROW_SERVER(SERVER_OPTION_address_exempt)
 
 /* The field of a row, counted from its own struct. */
 static void *field_of(void *base, const struct row *row)
@@ -231,6 +233,16 @@ static int check_ring(const char *text, enum config_origin origin, struct fault 
 	return error < 0 ? fault_set(fault, error, "%sring: %s", dashes(origin), reason.text) : 0;
 }
 
+static int check_exempt(const char *text, enum config_origin origin, struct fault *fault)
+{
+	struct fault reason;
+	int error = address_check_ranges(text, &reason);
+
+	return error < 0 ? fault_set(fault, error, "%s%s: %s", dashes(origin), config_name(ROW_EXEMPT),
+				     reason.text)
+			 : 0;
+}
+
 /* To the value that the row will hold; texts are the caller's. */
 static int read_text(unsigned row, const char *text, enum config_origin origin, union value *ret_value,
 		     struct fault *fault)
@@ -245,7 +257,9 @@ static int read_text(unsigned row, const char *text, enum config_origin origin, 
 		mem_free(copy);
 		return refuse(row, text, origin, fault);
 	}
-	error = row == ROW_RING ? check_ring(copy, origin, fault) : 0;
+	error = row == ROW_RING     ? check_ring(copy, origin, fault)
+		: row == ROW_EXEMPT ? check_exempt(copy, origin, fault)
+				    : 0;
 	if (error < 0) {
 		mem_free(copy);
 		return error;
@@ -434,6 +448,16 @@ void config_check(const struct config *config, struct problems *problems)
 		problems_add(problems, &pair.place, "%s%s (%" PRIu64 ") must be less than %s%s (%" PRIu64 ")",
 			     pair.dashes, pair.name, config->target_size, pair.dashes, pair.other,
 			     config->head_size);
+}
+
+const char *config_value(const struct config *config, unsigned row, char scratch[VALUE_SIZE_MAX])
+{
+	const union value *value = field_of(base_of((struct config *)config, row), &rows[row]);
+
+	if (value_is_text(rows[row].kind))
+		return value->text;
+	value_write(rows[row].kind, rows[row].text, value->number, scratch);
+	return scratch;
 }
 
 int config_option(unsigned index, struct config_option *ret_option)

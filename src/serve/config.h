@@ -91,6 +91,9 @@ void config_cut_listen(struct config *config, unsigned count);
 /* What no single option shows: powers of two, sizes that must fit each other. Each at its option's place. */
 void config_check(const struct config *config, struct problems *problems);
 
+/* The value of a row as text: the config's own, or written to `scratch`. */
+const char *config_value(const struct config *config, unsigned row, char scratch[VALUE_SIZE_MAX]);
+
 /* The row of this name, dashes or underscores; -1: there is none. */
 int config_find(const char *name);
 

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "io/op.h"
+#include "serve/address.h"
 #include "serve/parts.h"
 #include "serve/receive.h"
 #include "serve/send.h"
@@ -165,6 +166,10 @@ void conn_settle_close(struct worker *worker, struct conn *conn)
 	parts_drop(worker, conn);
 	ring_submit_close_socket(worker->ring, conn->fd);
 	conn_set_state(conn, CONN_FREE);
+	if (conn->address != ADDRESS_NONE)
+		address_leave(worker->addresses, conn->address);
+	if (conn->turned_away)
+		worker->turning_away--;
 	conn->generation = (conn->generation + 1) & OP_GENERATION_MASK;
 	check(table->open > 0);
 	table->open--;
@@ -191,16 +196,71 @@ void conn_linger(struct worker *worker, struct conn *conn)
 		conn_arm_recv(worker, conn);
 }
 
-void conn_on_timer(struct worker *worker, struct conn *conn)
+/*
+ * What it waits for does not come, or there is no memory to go on: 503, where that can still be said. The
+ * head of the request lies at the front of the stash, if anywhere.
+ */
+void conn_exhausted(struct worker *worker, struct conn *conn)
 {
-	bool request_under_way = conn->state == CONN_READING && (conn->stash_size > 0 || conn->body_active);
+	bool is_head = conn->stash_size >= 5 && memcmp(conn->stash, "HEAD ", 5) == 0;
 
-	if (conn->state != CONN_LINGERING)
-		stats_add(&worker->stats, COUNTER_timeouts, 1);
-	if (request_under_way && !conn->queued)
+	if (conn->state == CONN_RESOLVING) {
+		leave(conn);
+		conn_set_state(conn, CONN_READING);
+	}
+	if (conn->state == CONN_READING && !conn->close_after && send_has_room(conn))
+		receive_refuse(worker, conn, is_head ? METHOD_HEAD : METHOD_COUNT, 503);
+	else
+		conn_close(worker, conn);
+}
+
+/* Nothing for too long: where a request has begun its client is told. */
+static void end_reading(struct worker *worker, struct conn *conn)
+{
+	bool has_begun = conn->stash_size > 0 || conn->body_active;
+	enum counter_id reason = conn->body_active ? COUNTER_timeouts_body
+				 : has_begun       ? COUNTER_timeouts_head
+						   : COUNTER_timeouts_idle;
+
+	if (conn->queued) {
+		/* Something came in the last moment: what it is answered leaves first. */
+		worker_set_deadline(worker, conn, 1);
+		return;
+	}
+	stats_add(&worker->stats, reason, 1);
+	if (has_begun)
 		receive_refuse(worker, conn, conn->body_active ? conn->body_method : METHOD_COUNT, 408);
 	else
 		conn_close(worker, conn);
+}
+
+void conn_on_timer(struct worker *worker, struct conn *conn)
+{
+	switch ((enum conn_state)conn->state) {
+	case CONN_READING:
+		end_reading(worker, conn);
+		break;
+	case CONN_RESOLVING:
+		stats_add(&worker->stats, COUNTER_timeouts_wait, 1);
+		conn_exhausted(worker, conn);
+		break;
+	case CONN_SENDING:
+		send_on_timer(worker, conn);
+		break;
+	case CONN_LINGERING:
+		conn_close(worker, conn);
+		break;
+	case CONN_FREE:
+	case CONN_CLOSING:
+		check(!"a timer of a connection that is gone");
+	}
+}
+
+void conn_turn_away(struct worker *worker, struct conn *conn)
+{
+	conn->turned_away = true;
+	worker->turning_away++;
+	receive_refuse(worker, conn, METHOD_COUNT, 429);
 }
 
 bool conn_is_idle(const struct conn *conn)

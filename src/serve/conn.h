@@ -67,7 +67,7 @@ struct conn {
 	bool cold;           /* such a read was needed: so the next turn's pages are read while one is sent */
 	bool file_is_whole;  /* all of the file is sent, not a range of it */
 	bool file_is_same;   /* the file was looked at in this turn */
-	bool blocked;        /* the socket was full, and no byte has been taken since */
+	bool watched;        /* the socket was full: what the peer takes is looked at (serve/progress.h) */
 	bool queued;         /* in the worker's list of connections with something to send */
 	bool ready;          /* in the worker's list of connections whose turn goes on */
 	bool peer_ended;     /* end of stream received: the peer sends nothing more */
@@ -85,15 +85,24 @@ struct conn {
 	uint16_t body_refusal; /* what its request is to be refused with, when the answers before it have left
 				*/
 	uint8_t body_method;   /* enum method: of the request whose body is being read off */
+	bool turned_away;      /* its address has too many: it is answered 429 and counts as that */
+	uint32_t address;      /* its place in serve/address.h; 0: it is not counted */
 	struct body body;
 
 	/* RESOLVING: the list it waits in, and what it waits for. */
 	struct conn **wait;
 	struct conn *next_waiting;
 	uint8_t awaits;   /* enum awaits */
+	bool is_fallback; /* `resolved` is the site's fallback */
+
+	/* While watched: private to serve/progress.c. */
+	uint8_t quiet;    /* looks in a row that found no byte taken */
+	uint8_t looks;    /* since the period began */
+	uint32_t balance; /* what waited for the peer when the period began, and what was added since */
+	uint32_t taken;   /* of it, at the last look */
+
 	uint32_t reloads; /* of the worker, when the wait began */
 	/* What was waited for, kept until its request is answered: references. */
-	bool is_fallback;       /* `resolved` is the site's fallback */
 	struct asset *resolved; /* what the name stands for */
 	struct asset *page;     /* the page of the status that came of it */
 
@@ -161,6 +170,12 @@ void conn_linger(struct worker *worker, struct conn *conn);
 
 /* An operation ended, or a list let go of it: free a CLOSING connection that nothing holds any more. */
 void conn_settle_close(struct worker *worker, struct conn *conn);
+
+/* There is no memory for it, or what it waits for does not come: 503 and the end. May be in any state. */
+void conn_exhausted(struct worker *worker, struct conn *conn);
+
+/* Just opened, and one too many of its address: 429 and the end. */
+void conn_turn_away(struct worker *worker, struct conn *conn);
 
 /* The deadline passed. */
 void conn_on_timer(struct worker *worker, struct conn *conn);

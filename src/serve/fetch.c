@@ -21,7 +21,7 @@
 enum started {
 	START_ASKED,   /* entry->resolving, until fetch_finish() */
 	START_SETTLED, /* entry->asset is what it stands for */
-	START_FAILED,  /* no memory */
+	START_FAILED,  /* no memory, or as many under way as there may be */
 };
 
 static bool grow_table(struct worker *worker)
@@ -49,6 +49,8 @@ static struct fetch *fetch_create(struct worker *worker, struct entry *entry)
 {
 	struct fetch *fetch;
 
+	if (worker->fetch_capacity - worker->fetch_free_count >= worker->config->fetches)
+		return NULL;
 	if (worker->fetch_free_count == 0 && !grow_table(worker))
 		return NULL;
 	fetch = mem_alloc(sizeof(*fetch));
@@ -157,6 +159,8 @@ void fetch_finish(struct worker *worker, struct fetch *fetch)
 		asset = pages_get(&worker->pages, 503);
 		asset_ref(asset);
 	}
+	if (asset->status == 503 && asset->kind == ASSET_PAGE)
+		stats_add(&worker->stats, COUNTER_exhausted, 1);
 	if (fetch->resolve.outcome != RESOLVED_UNCHANGED && entry->asset && asset_is_file(entry->asset))
 		stats_add(&worker->stats, COUNTER_files_changed, 1);
 	entry->checked_ms = worker->clock.monotonic_ms;
@@ -258,22 +262,28 @@ static enum started start(struct worker *worker, struct entry *entry)
 	return START_ASKED;
 }
 
-/* The asset of an entry that is not fresh; NULL: `conn` waits for it, or is CLOSING. */
+/* What is answered where memory, or another limit, does not allow to find out. */
+static struct asset *exhausted(struct worker *worker)
+{
+	stats_add(&worker->stats, COUNTER_exhausted, 1);
+	return pages_get(&worker->pages, 503);
+}
+
+/* The asset of an entry that is not fresh, or 503; NULL: `conn` waits for it. */
 static struct asset *ask(struct worker *worker, struct conn *conn, struct entry *entry, enum awaits awaits)
 {
 	stats_add(&worker->stats, COUNTER_cache_misses, 1);
-	if (!entry) {
-		conn_close(worker, conn);
-		return NULL;
-	}
+	if (!entry)
+		return exhausted(worker);
 	if (!entry->resolving) {
 		enum started started = start(worker, entry);
 
 		if (started == START_SETTLED)
 			return entry->asset;
 		if (started == START_FAILED) {
-			conn_close(worker, conn);
-			return NULL;
+			if (!entry->asset)
+				cache_remove(&worker->cache, entry);
+			return exhausted(worker);
 		}
 	}
 	conn->awaits = (uint8_t)awaits;

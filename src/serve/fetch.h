@@ -15,8 +15,9 @@
 
 /*
  * The first asset of what a key stands for (borrowed, for the answer that is made now), or NULL:
- * then the connection is RESOLVING, or CLOSING when there was no memory, and receive_resume() follows
- * with conn->resolved or conn->page, by `awaits`. A name that is not there is a built-in page.
+ * then the connection is RESOLVING, and receive_resume() follows with conn->resolved or conn->page, by
+ * `awaits`. A name that is not there is a built-in page, and so is one that memory, descriptors or
+ * --fetches do not allow to look for: 503.
  * *ret_hit is the entry that had it, or NULL when the file system was asked.
  */
 struct asset *fetch_asset(struct worker *worker, struct conn *conn, const struct cache_key *key,

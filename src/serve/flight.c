@@ -24,6 +24,7 @@ bool flight_need(struct worker *worker, struct conn *conn)
 		return false;
 	flight->begin = 0;
 	flight->end = 0;
+	flight->end_max = (unsigned)worker->config->pipeline_pieces;
 	flight->spill = NULL;
 	flight->scratch_size = 0;
 	memset(&flight->message, 0, sizeof(flight->message));

@@ -32,6 +32,14 @@ int quoit_option(unsigned index, struct quoit_option *ret_option)
 	return 0;
 }
 
+const char *quoit_value(struct quoit *quoit, const char *name)
+{
+	struct server *server = server_of(quoit);
+	int row = config_find(name);
+
+	return row < 0 ? NULL : config_value(&server->config, (unsigned)row, server->value_text);
+}
+
 int quoit_check(struct quoit *quoit, void (*report)(void *context, const char *line), void *context)
 {
 	struct server *server = server_of(quoit);

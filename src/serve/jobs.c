@@ -48,6 +48,12 @@ struct jobs {
 	sem_t low_queued;          /* posted when `low` becomes non-empty */
 	pthread_t low_thread;
 
+	jobs_begin *begin; /* of jobs_start(), which waits for one thread after the other */
+	void *begin_context;
+	struct fault *begin_fault;
+	int begin_error;
+	sem_t begun;
+
 	_Atomic bool stopping;
 	cpu_set_t cpus; /* of the thread that made the pool */
 	bool cpus_known;
@@ -140,11 +146,25 @@ static void settle(const struct jobs *jobs, const char *name)
 		(void)pthread_setaffinity_np(pthread_self(), sizeof(jobs->cpus), &jobs->cpus);
 }
 
+static bool begin_thread(struct jobs *jobs, bool low)
+{
+	int error;
+
+	if (!jobs->begin)
+		return true;
+	error = jobs->begin(jobs->begin_context, low, jobs->begin_fault);
+	jobs->begin_error = error;
+	sem_post(&jobs->begun);
+	return error == 0;
+}
+
 static void *helper(void *argument)
 {
 	struct jobs *jobs = argument;
 
 	settle(jobs, "quoit-helper");
+	if (!begin_thread(jobs, false))
+		return NULL;
 	pthread_mutex_lock(&jobs->lock);
 	for (;;) {
 		struct job *job = jobs->first;
@@ -187,6 +207,8 @@ static void *low_helper(void *argument)
 
 	settle(jobs, "quoit-low");
 	become_low();
+	if (!begin_thread(jobs, true))
+		return NULL;
 	for (;;) {
 		/* Read first: it is set after the last push, so what is empty then stays empty. */
 		bool stopping = atomic_load_explicit(&jobs->stopping, memory_order_acquire);
@@ -250,6 +272,38 @@ static int need_low_thread(struct jobs *jobs)
 	return error;
 }
 
+/* The thread that was just started. */
+static int wait_for_begin(struct jobs *jobs, int error, struct fault *fault)
+{
+	if (error < 0)
+		return fault_set(fault, error, "a helper thread cannot be started: %s; use fewer --helpers",
+				 strerror(-error));
+	while (sem_wait(&jobs->begun) < 0)
+		check(errno == EINTR);
+	return jobs->begin_error;
+}
+
+int jobs_start(struct jobs *jobs, bool low, jobs_begin *begin, void *context, struct fault *fault)
+{
+	int error = 0;
+
+	check(jobs->started == 0 && !jobs->low_started);
+	jobs->begin = begin;
+	jobs->begin_context = context;
+	jobs->begin_fault = fault;
+	while (jobs->started < jobs->thread_max && error == 0) {
+		error = start(&jobs->thread[jobs->started], helper, jobs);
+		jobs->started += error == 0;
+		error = wait_for_begin(jobs, error, fault);
+	}
+	if (error == 0 && low) {
+		error = start(&jobs->low_thread, low_helper, jobs);
+		jobs->low_started = error == 0;
+		error = wait_for_begin(jobs, error, fault);
+	}
+	return error;
+}
+
 static void enter(struct job *job, struct job_outbox *outbox)
 {
 	job->outbox = outbox;
@@ -301,6 +355,7 @@ int jobs_create(unsigned threads, struct jobs **ret_jobs, struct fault *fault)
 	pthread_mutex_init(&jobs->lock, NULL);
 	pthread_cond_init(&jobs->queued, NULL);
 	sem_init(&jobs->low_queued, 0, 0);
+	sem_init(&jobs->begun, 0, 0);
 	jobs->last = &jobs->first;
 	jobs->thread_max = threads;
 	jobs->cpus_known = sched_getaffinity(0, sizeof(jobs->cpus), &jobs->cpus) == 0;
@@ -324,6 +379,7 @@ void jobs_destroy(struct jobs *jobs)
 	}
 	check(!jobs->first && !atomic_load_explicit(&jobs->low, memory_order_relaxed));
 	sem_destroy(&jobs->low_queued);
+	sem_destroy(&jobs->begun);
 	pthread_cond_destroy(&jobs->queued);
 	pthread_mutex_destroy(&jobs->lock);
 	mem_free(jobs);

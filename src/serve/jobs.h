@@ -56,9 +56,18 @@ struct job *job_outbox_take(struct job_outbox *outbox);
 
 struct jobs;
 
-/* Starts no thread yet: a server that needs no helper has none. At most `threads` (>= 1), and one for low
- * jobs. */
+/* Starts no thread yet: what needs no helper has none, unless jobs_start() is called. At most `threads` (>=
+ * 1), and one for low jobs. */
 int jobs_create(unsigned threads, struct jobs **ret_jobs, struct fault *fault);
+
+/*
+ * Start all threads now, that for low jobs only if `low`, and call `begin` once in each of them before its
+ * first job. A thread has the rights of the one that started it, so this is how helpers get rights that ring
+ * threads have given up. What `begin` refuses is returned with its sentence; then the pool is to be
+ * destroyed.
+ */
+typedef int jobs_begin(void *context, bool low, struct fault *fault);
+int jobs_start(struct jobs *jobs, bool low, jobs_begin *begin, void *context, struct fault *fault);
 
 /*
  * Waits for the jobs that run (cancel them before), hands those that wait to their outboxes as cancelled, and

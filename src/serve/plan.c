@@ -28,6 +28,7 @@ struct making {
 	struct problems *problems;
 	struct config config;
 	struct config_file *file; /* NULL: there is none */
+	bool is_again;            /* it was read before */
 	unsigned shape_count;     /* the first problems: mistakes of the file's shape */
 	struct site **site;
 	unsigned site_count;
@@ -58,7 +59,9 @@ void plan_deinit(struct plan *plan)
 		sites_destroy(plan->sites);
 	}
 	config_deinit(&plan->config);
+	config_file_destroy(plan->file);
 	plan->sites = NULL;
+	plan->file = NULL;
 }
 
 static void add_world(struct making *making, int error)
@@ -343,7 +346,7 @@ static int make_everything(struct making *making)
 {
 	int error = config_init(&making->config);
 
-	if (error == 0)
+	if (error == 0 && !making->is_again)
 		error = load_file(making);
 	if (error == -ENOMEM)
 		return error;
@@ -390,11 +393,26 @@ int plan_make(const struct flag_list *flags, struct plan *ret_plan, struct probl
 	struct making making = { .flags = flags, .problems = problems };
 	int error = finish(&making, make_everything(&making));
 
+	if (error < 0) {
+		throw_away(&making);
+		config_file_destroy(making.file);
+	} else {
+		*ret_plan = (struct plan){ making.config, making.sites, making.file };
+	}
+	mem_free(making.site);
+	return error;
+}
+
+int plan_make_again(const struct flag_list *flags, struct config_file *file, struct plan *ret_plan,
+		    struct problems *problems)
+{
+	struct making making = { .flags = flags, .problems = problems, .file = file, .is_again = true };
+	int error = finish(&making, make_everything(&making));
+
 	if (error < 0)
 		throw_away(&making);
 	else
-		*ret_plan = (struct plan){ making.config, making.sites };
-	config_file_destroy(making.file);
+		*ret_plan = (struct plan){ making.config, making.sites, NULL };
 	mem_free(making.site);
 	return error;
 }

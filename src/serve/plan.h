@@ -16,9 +16,15 @@
 #include "serve/flag_list.h"
 #include "site/site.h"
 
+struct config_file;
+
 struct plan {
 	struct config config; /* with at least one listen_text */
 	struct sites *sites;  /* one reference, every root open; whoever takes it leaves NULL */
+	/* What it was made of; NULL: there is none, or whoever made it again has it. Whoever takes it leaves
+	 * NULL.
+	 */
+	struct config_file *file;
 };
 
 /*
@@ -28,6 +34,9 @@ struct plan {
  * Each root takes one descriptor: raise the soft limit before.
  */
 int plan_make(const struct flag_list *flags, struct plan *ret_plan, struct problems *problems);
+/* The same from a file that was read before (or NULL): only the roots are looked at anew. */
+int plan_make_again(const struct flag_list *flags, struct config_file *file, struct plan *ret_plan,
+		    struct problems *problems);
 void plan_deinit(struct plan *plan);
 
 /* Before sites_destroy(). */

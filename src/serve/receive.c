@@ -51,12 +51,45 @@ void receive_drop(struct worker *worker, struct conn *conn)
 	request_drop(worker, conn);
 }
 
+/* Each reason is counted by itself. */
+static enum counter_id counter_of(unsigned status)
+{
+	switch (status) {
+	case 400:
+		return COUNTER_refused_400;
+	case 405:
+		return COUNTER_refused_405;
+	case 408:
+		return COUNTER_refused_408;
+	case 413:
+		return COUNTER_refused_413;
+	case 414:
+		return COUNTER_refused_414;
+	case 417:
+		return COUNTER_refused_417;
+	case 429:
+		return COUNTER_refused_429;
+	case 431:
+		return COUNTER_refused_431;
+	case 501:
+		return COUNTER_refused_501;
+	case 503:
+		return COUNTER_refused_503;
+	case 505:
+		return COUNTER_refused_505;
+	default:
+		check(!"a refusal without a counter");
+		return COUNTER_COUNT;
+	}
+}
+
 void receive_refuse(struct worker *worker, struct conn *conn, enum method method, unsigned status)
 {
 	struct answer answer;
 
-	answer_refusal(&answer, method, pages_get(&worker->pages, status));
+	answer_refusal(&answer, method, pages_get_refusal(&worker->pages, status));
 	stats_add(&worker->stats, COUNTER_requests_refused, 1);
+	stats_add(&worker->stats, counter_of(status), 1);
 	receive_drop(worker, conn);
 	send_answer(worker, conn, &answer);
 }
@@ -250,7 +283,7 @@ static void run(struct worker *worker, struct conn *conn, struct bytes data, siz
 
 	while (step == STEP_NEXT && input.at < data.size && conn->state == CONN_READING) {
 		if (!send_has_room(conn)) {
-			send_yield(conn);
+			send_yield(worker, conn);
 			break;
 		}
 		step = handle_request(worker, conn, &input);
@@ -258,7 +291,7 @@ static void run(struct worker *worker, struct conn *conn, struct bytes data, siz
 	if (step == STEP_END || conn->state == CONN_CLOSING)
 		return;
 	if (!stash_rest(conn, &input)) {
-		conn_close(worker, conn);
+		conn_exhausted(worker, conn);
 		return;
 	}
 	if (conn->state == CONN_READING && !conn->body_active)
@@ -299,7 +332,7 @@ __attribute__((noinline)) static void continue_body(struct worker *worker, struc
 	conn->body_active = false;
 	conn->body_done = true;
 	if (!stash_append(conn, data.base + used, data.size - used))
-		conn_close(worker, conn);
+		conn_exhausted(worker, conn);
 	else if (conn->state == CONN_READING)
 		run(worker, conn, bytes_make(conn->stash, conn->stash_size), 0);
 }
@@ -316,7 +349,7 @@ __attribute__((noinline)) static void receive_behind(struct worker *worker, stru
 		return;
 	}
 	if (!stash_append(conn, data.base, data.size)) {
-		conn_close(worker, conn);
+		conn_exhausted(worker, conn);
 		return;
 	}
 	if (conn->state == CONN_READING) {
@@ -324,7 +357,7 @@ __attribute__((noinline)) static void receive_behind(struct worker *worker, stru
 		return;
 	}
 	/* It sends more than it reads: leave the rest in the socket until it has caught up. */
-	if (conn->stash_size >= worker->config->head_size && conn->recv_armed && !conn->recv_paused) {
+	if (conn->stash_size >= worker->config->pipeline_size && conn->recv_armed && !conn->recv_paused) {
 		conn->recv_paused = true;
 		stats_add(&worker->stats, COUNTER_recv_pauses, 1);
 		ring_submit_cancel(worker->ring, op_tag(OP_RECV, conn->generation, conn->index));
@@ -379,8 +412,9 @@ void receive_resume(struct worker *worker, struct conn *conn)
 	if (conn->state == CONN_READING && !conn->recv_armed && !conn->peer_ended)
 		conn_arm_recv(worker, conn);
 	end_if_done(worker, conn);
+	/* The answer that has left did not say that it was the last: another request may be on its way. */
 	if (worker->draining && conn_is_idle(conn))
-		conn_close(worker, conn); /* the answer that has left was its last */
+		worker_set_deadline(worker, conn, worker->config->drain_grace);
 }
 
 /* The multishot receive has ended: for good, or to be armed again. */

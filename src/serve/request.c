@@ -159,12 +159,19 @@ ASIDE static bool complete(struct worker *worker, struct conn *conn, struct inqu
 ASIDE static bool is_current(struct worker *worker, struct conn *conn, struct inquiry *inquiry)
 {
 	const struct asset *asset = inquiry->answer.asset;
+	struct asset *again;
 
 	if (asset->kind != ASSET_FILE || inquiry->answer.need != NEED_NOTHING ||
 	    fetch_file_is_same(worker, asset))
 		return true;
-	return fetch_again(worker, conn, &inquiry->key,
-			   inquiry->subject.is_fallback ? AWAITS_FALLBACK : AWAITS_FILE) != NULL;
+	again = fetch_again(worker, conn, &inquiry->key,
+			    inquiry->subject.is_fallback ? AWAITS_FALLBACK : AWAITS_FILE);
+	if (!again)
+		return false;
+	inquiry->hit = NULL;
+	inquiry->subject.first = again;
+	answer_asset(&inquiry->answer, inquiry->request, &inquiry->subject, NULL);
+	return true;
 }
 
 /* Find what the path stands for, and decide. False: as complete(). */
@@ -211,6 +218,18 @@ ASIDE static void join(struct worker *worker, struct request *request)
 		http1_join(request, out, request->head_size);
 }
 
+/*
+ * In a drain every answer is the last one of its connection. But what came with its request, pipelined, would
+ * be lost with it: for a moment it is answered first.
+ */
+static bool must_part(const struct worker *worker, const struct request *request)
+{
+	return worker->draining &&
+	       (worker->clock.monotonic_ms >= worker->grace_end_ms ||
+		request->head + request->head_size >= worker->scan.base + worker->scan.size ||
+		request_has_body(request));
+}
+
 enum request_result request_answer(struct worker *worker, struct conn *conn, struct request *request)
 {
 	uint8_t scratch[32768]; /* the largest --target-size */
@@ -225,7 +244,7 @@ enum request_result request_answer(struct worker *worker, struct conn *conn, str
 	if (conn->reloads != worker->reloads && (conn->resolved || conn->page))
 		request_drop(worker, conn);
 	/* Whoever sends a malformed target may mean something else by what follows, too. */
-	if (status == 400 || worker->draining || request->method == METHOD_CONNECT)
+	if (status == 400 || must_part(worker, request) || request->method == METHOD_CONNECT)
 		request->keep_alive = false;
 	if (request->repeated & HTTP1_LIST_FIELDS)
 		join(worker, request);
@@ -236,10 +255,14 @@ enum request_result request_answer(struct worker *worker, struct conn *conn, str
 		status == 0 ? decide(worker, conn, &inquiry) : answer_status(worker, conn, &inquiry, status);
 	if (!decided)
 		return conn->state == CONN_RESOLVING ? REQUEST_WAITS : REQUEST_LAST;
-	if (status == 400)
+	if (status == 400) {
 		stats_add(&worker->stats, COUNTER_requests_refused, 1);
+		stats_add(&worker->stats, COUNTER_refused_400, 1);
+	}
+	if (inquiry.answer.status == 503)
+		inquiry.answer.keep_alive = false; /* its slot may be what others need */
 	send_answer(worker, conn, &inquiry.answer);
-	if (inquiry.hit)
+	if (inquiry.hit && !worker->draining)
 		recall_keep(worker, request, inquiry.hit, &inquiry.answer);
 	if (conn->resolved || conn->page)
 		request_drop(worker, conn);

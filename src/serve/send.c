@@ -2,10 +2,11 @@
 /*
  * Queues answers, flushes them once per turn, and settles them after the wait.
  *
- * Called by receive (send_answer), worker (flush, settle, continue) and conn (drop). No memory
- * is in the kernel's hands outside of ring_wait(), so an asset's date may be patched in place
- * between two turns. The one hard thing follows from it: a send that stopped inside a date must
- * not go on with a later one, so the rest of that date is copied before it can change.
+ * Called by receive (send_answer), worker (flush, settle) and conn (drop). What does not leave in the one
+ * quiet send of its turn goes on in send_drive.c. No memory is in the kernel's hands outside of ring_wait(),
+ * so an asset's date may be patched in place between two turns. The one hard thing follows from it: a send
+ * that stopped inside a date must not go on with a later one, so the rest of that date is copied before it
+ * can change.
  */
 #include "serve/send.h"
 
@@ -17,7 +18,7 @@
 #include "serve/body_file.h"
 #include "serve/flight.h"
 #include "serve/parts.h"
-#include "serve/receive.h"
+#include "serve/send_drive.h"
 #include "serve/worker.h"
 #include "serve/zero_copy.h"
 
@@ -115,7 +116,7 @@ static bool add_answer(struct worker *worker, struct conn *conn, const struct an
 		return false;
 	if (answer->head == ANSWER_COMPOSED)
 		return add_composed(worker, conn, answer);
-	if (!answer->keep_alive)
+	if (!answer->keep_alive && !asset->closes)
 		return add_closing(worker, conn, answer, head);
 	/* The common answer: head and body are one piece of memory. */
 	if (answer->has_body && asset->body && !conn->file)
@@ -141,6 +142,9 @@ void send_answer(struct worker *worker, struct conn *conn, const struct answer *
 	conn->close_after = !answer->keep_alive;
 	if (conn->file || conn->parts)
 		conn_set_state(conn, CONN_SENDING);
+	/* The deadline that the request has met may pass in this very turn. */
+	if (conn->close_after || conn->state == CONN_SENDING)
+		worker_set_deadline(worker, conn, worker->config->send_time);
 	send_queue(worker, conn);
 }
 
@@ -160,7 +164,7 @@ __attribute__((noinline)) static size_t split_long(struct worker *worker, struct
 
 	if (size != asset->ready.size + asset->size || !zero_copy_begin(worker, conn, asset, &whole))
 		return size;
-	conn_set_state(conn, CONN_SENDING);
+	send_yield(worker, conn);
 	return asset->ready.size;
 }
 
@@ -181,9 +185,10 @@ void send_static(struct worker *worker, struct conn *conn, struct bytes bytes)
 	queue_piece(worker, conn, bytes, NULL);
 }
 
-void send_yield(struct conn *conn)
+void send_yield(struct worker *worker, struct conn *conn)
 {
 	conn_set_state(conn, CONN_SENDING);
+	worker_set_deadline(worker, conn, worker->config->send_time);
 }
 
 void send_drop(struct worker *worker, struct conn *conn)
@@ -203,162 +208,6 @@ void send_drop_file(struct worker *worker, struct conn *conn)
 	conn->file = NULL;
 }
 
-/* All that was queued has left. */
-static void sent(struct worker *worker, struct conn *conn)
-{
-	conn->blocked = false;
-	if (conn->close_after)
-		conn_linger(worker, conn);
-	else if (conn->state == CONN_SENDING)
-		receive_resume(worker, conn);
-}
-
-/* Move the output on by `size` bytes; true when none is left. False also when there was no memory: CLOSING
- * then. */
-static bool take(struct worker *worker, struct conn *conn, size_t size)
-{
-	stats_add(&worker->stats, COUNTER_bytes_sent, size);
-	conn->blocked = false;
-	if (!conn->flight && size == conn->out_size) {
-		send_drop(worker, conn);
-		return true;
-	}
-	if (!flight_need(worker, conn)) {
-		conn_close(worker, conn);
-		return false;
-	}
-	if (!flight_take(worker, conn->flight, size))
-		return false;
-	send_drop(worker, conn);
-	return true;
-}
-
-/* The socket is full: go on when it is not. Only bytes taken renew the deadline, not every wake-up. */
-static void wait_writable(struct worker *worker, struct conn *conn)
-{
-	/* The file may change, and its pages go, while the socket is waited for. */
-	conn->file_is_same = false;
-	if (!conn->warming)
-		conn->warm_end = 0;
-	if (!conn->blocked)
-		worker_set_deadline(worker, conn, worker->config->send_time);
-	conn->blocked = true;
-	conn_arm_writable(worker, conn);
-}
-
-/* It can go on, when its turn comes. */
-static void make_ready(struct worker *worker, struct conn *conn)
-{
-	if (conn->ready)
-		return;
-	conn->ready = true;
-	conn->next_ready = NULL;
-	*worker->ready_tail = conn;
-	worker->ready_tail = &conn->next_ready;
-}
-
-static void turn_is_over(struct worker *worker, struct conn *conn)
-{
-	worker_set_deadline(worker, conn, worker->config->send_time);
-	make_ready(worker, conn);
-}
-
-/* Does something follow at once that should share a packet with what is queued: a body, or the FIN? */
-static bool has_more(const struct worker *worker, const struct conn *conn)
-{
-	if (conn->file)
-		return conn->file_end - conn->file_at <= worker->config->cork;
-	return conn->parts || conn->close_after;
-}
-
-/* One sendmsg of what is queued: bytes taken, or -errno. */
-static ssize_t send_out(struct worker *worker, struct conn *conn)
-{
-	struct iovec piece = { .iov_base = (void *)conn->out, .iov_len = conn->out_size };
-	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
-	bool more = has_more(worker, conn);
-	ssize_t size;
-
-	if (conn->flight)
-		message = conn->flight->message;
-	do
-		size = ring_send_now(worker->ring, conn->fd, &message, more);
-	while (size == -EINTR);
-	return size;
-}
-
-/* Send the queued pieces until the socket is full; true when none is left. */
-static bool drive_out(struct worker *worker, struct conn *conn)
-{
-	while (conn->out || conn->flight) {
-		ssize_t size = send_out(worker, conn);
-
-		if (size == -EAGAIN) {
-			wait_writable(worker, conn);
-			return false;
-		}
-		if (size < 0)
-			conn_close(worker, conn);
-		else
-			take(worker, conn, (size_t)size);
-		if (conn->state == CONN_CLOSING)
-			return false;
-	}
-	return true;
-}
-
-/* What a turn of conn->file has come to; true when it is sent, and what follows it may go on at once. */
-static bool settle_file(struct worker *worker, struct conn *conn, enum body_file_result result)
-{
-	switch (result) {
-	case BODY_FILE_DONE:
-		send_drop_file(worker, conn);
-		if (conn->stash_size == 0 && !conn->parts)
-			return true;
-		turn_is_over(worker, conn); /* a client that pipelines files, or parts, gets one per turn */
-		return false;
-	case BODY_FILE_TURN_OVER:
-		turn_is_over(worker, conn);
-		return false;
-	case BODY_FILE_FULL:
-		wait_writable(worker, conn);
-		return false;
-	case BODY_FILE_COLD:
-		worker_set_deadline(worker, conn, worker->config->send_time);
-		return false;
-	case BODY_FILE_BROKEN:
-		conn_close(worker, conn);
-		return false;
-	}
-	return false;
-}
-
-static bool drive_file(struct worker *worker, struct conn *conn)
-{
-	return settle_file(worker, conn,
-			   conn->file->body ? zero_copy_turn(worker, conn) : body_file_turn(worker, conn));
-}
-
-/* Something follows what is queued (a file, more requests, the end): send what can be sent now. */
-static void drive(struct worker *worker, struct conn *conn)
-{
-	if (conn->state == CONN_READING)
-		conn_set_state(conn, CONN_SENDING);
-	for (;;) {
-		if (!drive_out(worker, conn))
-			return;
-		if (conn->file && !drive_file(worker, conn))
-			return;
-		if (!conn->parts)
-			break;
-		if (!parts_queue_next(worker, conn)) {
-			conn_close(worker, conn);
-			return;
-		}
-	}
-	sent(worker, conn);
-}
-
 void send_flush(struct worker *worker)
 {
 	struct conn *conn = worker->queued;
@@ -374,7 +223,7 @@ void send_flush(struct worker *worker)
 			if (conn->state == CONN_CLOSING)
 				conn_settle_close(worker, conn);
 			else
-				drive(worker, conn);
+				send_drive(worker, conn);
 			continue;
 		}
 		if (conn->flight)
@@ -396,21 +245,6 @@ void send_on_send(struct conn *conn, int result)
 	conn->send_result = result == 0 ? -EAGAIN : result;
 }
 
-/* A quiet send that left something: wait until the socket takes more. */
-static void settle_short(struct worker *worker, struct conn *conn)
-{
-	stats_add(&worker->stats, COUNTER_sends_short, 1);
-	if (conn->send_result < 0 && conn->send_result != -EAGAIN && conn->send_result != -EINTR) {
-		conn_close(worker, conn);
-		return;
-	}
-	conn_set_state(conn, CONN_SENDING);
-	if (conn->send_result > 0 && take(worker, conn, (size_t)conn->send_result))
-		sent(worker, conn);
-	else if (conn->state != CONN_CLOSING)
-		wait_writable(worker, conn);
-}
-
 static size_t out_size(const struct conn *conn)
 {
 	return conn->flight ? flight_size(conn->flight) : conn->out_size;
@@ -428,70 +262,11 @@ void send_settle(struct worker *worker)
 		if (conn->state == CONN_CLOSING) {
 			conn_settle_close(worker, conn);
 		} else if (conn->send_result != 0) {
-			settle_short(worker, conn);
+			send_drive_short(worker, conn);
 		} else {
 			stats_add(&worker->stats, COUNTER_bytes_sent, out_size(conn));
 			send_drop(worker, conn);
 		}
 		conn = next;
 	}
-}
-
-void send_on_writable(struct worker *worker, struct conn *conn, bool more)
-{
-	conn->writable_armed = more;
-	if (conn->state == CONN_CLOSING)
-		conn_settle_close(worker, conn);
-	else if (conn->state == CONN_SENDING && !conn->queued && !conn->starved && !conn->zero_copying)
-		make_ready(worker, conn);
-}
-
-void send_on_warm(struct worker *worker, struct conn *conn)
-{
-	bool starved = body_file_on_warm(conn);
-
-	if (conn->state == CONN_CLOSING) {
-		conn_settle_close(worker, conn);
-		return;
-	}
-	if (starved) {
-		check(conn->state == CONN_SENDING);
-		make_ready(worker, conn);
-	}
-}
-
-void send_on_zero_copy(struct worker *worker, struct conn *conn, enum body_file_result result)
-{
-	if (conn->state == CONN_CLOSING)
-		conn_settle_close(worker, conn);
-	else if (settle_file(worker, conn, result))
-		sent(worker, conn);
-}
-
-void send_continue(struct worker *worker)
-{
-	struct conn *conn = worker->ready;
-	struct conn **tail = worker->ready_tail;
-	uint64_t end = stats_read(&worker->stats, COUNTER_bytes_sent) + worker->config->turn;
-
-	/* Who is made ready meanwhile comes in the next round. */
-	worker->ready = NULL;
-	worker->ready_tail = &worker->ready;
-	while (conn && stats_read(&worker->stats, COUNTER_bytes_sent) < end) {
-		struct conn *next = conn->next_ready;
-
-		conn->ready = false;
-		if (conn->state == CONN_CLOSING)
-			conn_settle_close(worker, conn);
-		else if (conn->state == CONN_SENDING)
-			drive(worker, conn);
-		conn = next;
-	}
-	if (!conn)
-		return;
-	/* The others of this round are the first in the next one. */
-	*tail = worker->ready;
-	if (!worker->ready)
-		worker->ready_tail = tail;
-	worker->ready = conn;
 }

@@ -22,7 +22,8 @@
 
 /*
  * Output of one connection in several pieces. At most FLIGHT_PIECES, so that a client that
- * pipelines without end is answered in rounds, and others have their turn between them.
+ * pipelines without end is answered in rounds, and others have their turn between them. After
+ * --pipeline-pieces, whose maximum leaves room for one answer more, no further answer is begun.
  */
 #define FLIGHT_PIECES 128
 #define FLIGHT_SCRATCH 2048
@@ -35,6 +36,7 @@ struct flight {
 		*held[FLIGHT_PIECES]; /* one reference each, released when the piece is taken; may be NULL */
 	unsigned begin;               /* pieces before it are taken */
 	unsigned end;
+	unsigned end_max;        /* from here on no further answer begins: --pipeline-pieces */
 	uint8_t *spill;          /* a head too long for the scratch; owned */
 	uint8_t date[DATE_SIZE]; /* the rest of a date that a short send cut (flight.c) */
 	unsigned scratch_size;
@@ -51,7 +53,7 @@ static inline bool send_has_room(const struct conn *conn)
 {
 	const struct flight *flight = conn->flight;
 
-	return !flight || (flight->end + SEND_PIECES_PER_ANSWER < FLIGHT_PIECES && !flight->spill &&
+	return !flight || (flight->end < flight->end_max && !flight->spill &&
 			   flight->scratch_size + SEND_SCRATCH_PER_ANSWER <= FLIGHT_SCRATCH);
 }
 
@@ -69,7 +71,7 @@ void send_static(struct worker *worker, struct conn *conn, struct bytes bytes);
 void send_queue(struct worker *worker, struct conn *conn);
 
 /* No more requests this turn: go on when what is queued has left. */
-void send_yield(struct conn *conn);
+void send_yield(struct worker *worker, struct conn *conn);
 
 /* Hand this turn's output to the kernel; before ring_wait(). */
 void send_flush(struct worker *worker);
@@ -82,6 +84,8 @@ void send_settle(struct worker *worker);
 /* `more`: the poll goes on (ring_submit_writable_edges). */
 void send_on_writable(struct worker *worker, struct conn *conn, bool more);
 void send_on_warm(struct worker *worker, struct conn *conn);
+/* SENDING, and the deadline has passed: the peer takes enough, or the connection is closed. */
+void send_on_timer(struct worker *worker, struct conn *conn);
 /* What has become of a turn of zero_copy_turn(). */
 void send_on_zero_copy(struct worker *worker, struct conn *conn, enum body_file_result result);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control plane behind include/quoit.h: options, listeners, workers, reload, end.
+ * The control plane behind include/quoit.h: options, listeners, workers, end.
  *
  * Called by the embedding program (src/cli is one) on its own thread; there is no thread for
  * it. What is set is kept as text, so that a reload can read the file anew and apply the same flags. It
@@ -17,10 +17,8 @@
 #include <time.h>
 
 #include "base/check.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "quoit.h"
-#include "serve/compress.h"
 #include "serve/config.h"
 #include "serve/flag_list.h"
 #include "serve/plan.h"
@@ -87,6 +85,12 @@ void server_note_root(struct server *server)
 		snprintf(server->root_text, sizeof(server->root_text), "%s", root);
 }
 
+void server_command(struct server *server, unsigned command)
+{
+	for (unsigned i = 0; i < server->worker_count; i++)
+		worker_command(server->worker[i], command);
+}
+
 int server_make_plan(struct server *server, struct plan *ret_plan)
 {
 	struct problems problems = { .problem = NULL };
@@ -124,70 +128,19 @@ const char *quoit_engine(const struct quoit *quoit)
 	return names[server_of(quoit)->config.engine];
 }
 
-static void command_all(struct server *server, unsigned command)
-{
-	for (unsigned i = 0; i < server->worker_count; i++)
-		worker_command(server->worker[i], command);
-}
-
-/* What is not of a site stays as it was at the start: say so to whoever has changed it in the file. */
-static void warn_of_differences(const struct server *server, const struct plan *plan)
-{
-	struct config asked = server->config;
-	int row = -1;
-
-	asked.threads = server->asked[0];
-	asked.files = server->asked[1];
-	asked.connections = server->asked[2];
-	asked.engine = server->asked[3];
-	while ((row = config_find_difference(&asked, &plan->config, (unsigned)(row + 1))) >= 0)
-		log_warning("%s has changed in the configuration; that takes effect at the next start",
-			    config_name((unsigned)row));
-	if (!server->compressor && sites_want_precompress(plan->sites))
-		log_warning("precompress is new in the configuration; that takes effect at the next start");
-}
-
-int quoit_reload(struct quoit *quoit)
-{
-	struct server *server = server_of(quoit);
-	struct sites *old;
-	struct plan plan;
-	int error;
-
-	if (!server->started)
-		return fault_set(&server->fault, -EINVAL, "the server does not run");
-	error = server_make_plan(server, &plan);
-	if (error < 0)
-		return error;
-	if (server->compressor) {
-		/* The folder is that of the start, the roots are new. */
-		error = compress_check_place(&server->config, plan.sites, &server->fault);
-		if (error < 0) {
-			plan_deinit(&plan);
-			return error;
-		}
-	}
-	warn_of_differences(server, &plan);
-	pthread_mutex_lock(&server->lock);
-	old = server->sites;
-	server->sites = plan.sites;
-	pthread_mutex_unlock(&server->lock);
-	plan.sites = NULL;
-	plan_deinit(&plan);
-	worker_release_sites(old);
-	server_note_root(server);
-	command_all(server, WORKER_RELOAD);
-	return 0;
-}
-
 void quoit_drain(struct quoit *quoit)
 {
-	command_all(server_of(quoit), WORKER_DRAIN);
+	struct server *server = server_of(quoit);
+
+	if (!server->is_draining)
+		server_refuse_connections(server);
+	server->is_draining = true;
+	server_command(server, WORKER_DRAIN);
 }
 
 void quoit_stop(struct quoit *quoit)
 {
-	command_all(server_of(quoit), WORKER_STOP);
+	server_command(server_of(quoit), WORKER_STOP);
 }
 
 int quoit_join(struct quoit *quoit, unsigned timeout_ms)
@@ -226,6 +179,8 @@ void quoit_destroy(struct quoit *quoit)
 	sem_destroy(&server->worker_started);
 	pthread_cond_destroy(&server->worker_ended);
 	pthread_mutex_destroy(&server->lock);
+	server_drop_inherited(server);
+	text_deinit(&server->confinement);
 	config_deinit(&server->config);
 	flag_list_deinit(&server->flags);
 	mem_free(server);

@@ -23,8 +23,10 @@
 #include "http/scan.h"
 #include "io/refusal.h"
 #include "quoit.h"
+#include "serve/address.h"
 #include "serve/compress.h"
 #include "serve/config.h"
+#include "serve/config_file.h"
 #include "serve/plan.h"
 #include "serve/worker.h"
 
@@ -51,7 +53,8 @@ static int fit_descriptors(struct server *server)
 	/* Per worker: ring or epoll, two eventfds, listeners; in all: roots, twice in a reload, standard
 	 * streams, helpers.
 	 */
-	reserved = config->threads * (3 + config->listen_count) + 2 * server->sites->count + 16;
+	reserved = config->threads * (3 + config->listen_count) + 2 * server->inherited_count +
+		   2 * server->sites->count + 16;
 	if (limit.rlim_cur < reserved + 16)
 		return fault_set(
 			&server->fault, -EMFILE,
@@ -64,24 +67,6 @@ static int fit_descriptors(struct server *server)
 		config->files = (limit.rlim_cur - reserved) / 2;
 	if (config->connections > limit.rlim_cur - reserved - config->files)
 		config->connections = limit.rlim_cur - reserved - config->files;
-	return 0;
-}
-
-static int open_listeners(struct server *server)
-{
-	struct config *config = &server->config;
-
-	for (unsigned i = 0; i < config->listen_count; i++) {
-		struct listen_address address;
-		int error = listen_parse(config->listen_text[i], &address, &server->fault);
-
-		if (error == 0)
-			error = listen_open(&address, (unsigned)config->threads, (int)config->backlog,
-					    &server->listener[i], &server->fault);
-		if (error < 0)
-			return error;
-		server->listener_count++;
-	}
 	return 0;
 }
 
@@ -100,26 +85,18 @@ static struct worker *create_worker(struct server *server, unsigned index, int c
 
 	if (!worker)
 		return NULL;
-	worker->accepts = mem_alloc_zeroed(server->listener_count, sizeof(*worker->accepts));
-	if (!worker->accepts) {
-		mem_free(worker);
-		return NULL;
-	}
 	worker->server = server;
 	worker->jobs = server->jobs;
 	worker->compressor = server->compressor;
+	worker->addresses = server->addresses;
 	worker->config = &server->config;
 	worker->index = index;
 	worker->cpu = cpu;
 	worker->started = &server->worker_started;
-	for (unsigned i = 0; i < server->listener_count; i++) {
-		struct listener *listener = &server->listener[i];
-
-		worker->accepts[i].is_shared = listener->is_shared;
-		worker->accepts[i].fd = &listener->fd[listener->is_shared ? 0 : index];
-	}
-	worker->accept_count = server->listener_count;
-	return worker;
+	if (server_share_listeners(server, worker))
+		return worker;
+	mem_free(worker);
+	return NULL;
 }
 
 /* The first worker finds out which engine there is, and the others take the same. */
@@ -192,13 +169,19 @@ void server_shut_down(struct server *server)
 	for (unsigned i = 0; i < server->listener_count; i++)
 		listen_close(&server->listener[i]);
 	server->listener_count = 0;
+	address_destroy(server->addresses);
+	server->addresses = NULL;
+	server_unconfine(server);
 	compress_destroy(server->compressor);
 	server->compressor = NULL;
 	if (server->sites)
 		worker_release_sites(server->sites);
 	server->sites = NULL;
+	config_file_destroy(server->file);
+	server->file = NULL;
 	server->running = 0;
 	server->started = false;
+	server->is_draining = false;
 }
 
 /* `engine`: this one, whatever the configuration says; RING_AUTO: what it says. */
@@ -215,6 +198,7 @@ static int prepare(struct server *server, enum ring_kind engine, cpu_set_t *ret_
 	config_deinit(config);
 	*config = plan.config;
 	server->sites = plan.sites;
+	server->file = plan.file;
 	server->asked[0] = config->threads;
 	server->asked[1] = config->files;
 	server->asked[2] = config->connections;
@@ -228,11 +212,17 @@ static int prepare(struct server *server, enum ring_kind engine, cpu_set_t *ret_
 		config->threads = (uint64_t)CPU_COUNT(ret_cpus);
 	server_note_root(server);
 	error = fit_descriptors(server);
+	if (error == 0)
+		error = server_find_user(server);
 	if (error == 0 && sites_want_precompress(server->sites)) {
 		error = compress_check_place(config, server->sites, &server->fault);
 		if (error == 0)
 			error = compress_create(config, &server->compressor, &server->fault);
 	}
+	/* Each worker has its share of connections, rounded up. */
+	if (error == 0 && config->address_connections > 0)
+		error = address_create(config->address_connections, config->connections + config->threads,
+				       config->address_exempt, &server->addresses, &server->fault);
 	if (error == 0)
 		error = jobs_create((unsigned)config->helpers, &server->jobs, &server->fault);
 	scan_init(SCAN_BEST);
@@ -245,7 +235,9 @@ static int start(struct server *server, enum ring_kind engine)
 	int error = prepare(server, engine, &cpus);
 
 	if (error == 0)
-		error = open_listeners(server);
+		error = server_open_listeners(server);
+	if (error == 0)
+		error = server_confine(server);
 	if (error == 0)
 		error = start_workers(server, &cpus);
 	if (error < 0)
@@ -275,6 +267,10 @@ int quoit_start(struct quoit *quoit)
 		error = start(server, RING_EPOLL);
 		if (error == 0)
 			log_warning("%s; serving with epoll", refusal.text);
+	}
+	if (error == 0) {
+		server_claim_listeners(server);
+		server_describe_confinement(server);
 	}
 	server->started = error == 0;
 	server->start_failed = error < 0;

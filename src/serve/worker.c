@@ -91,26 +91,36 @@ static void count_peers(struct worker *worker)
 	worker->peers = 0;
 }
 
+/*
+ * What is idle for long is closed. A connection that was in use a moment ago may have its next request
+ * on the way, so that gets a grace: to close under a request is to lose it, and only an answer can say
+ * "Connection: close".
+ */
+static void part_from(struct worker *worker, struct conn *conn)
+{
+	const struct config *config = worker->config;
+	uint64_t now = worker->clock.monotonic_ms;
+
+	if (conn->state != CONN_READING || conn->stash_size > 0 || conn->ready)
+		return;
+	if (conn->served && !conn->queued &&
+	    conn->timer.deadline_ms + config->drain_grace <= now + config->idle_time)
+		conn_close(worker, conn);
+	else
+		worker_set_deadline(worker, conn, config->drain_grace);
+}
+
 static void begin_drain(struct worker *worker)
 {
 	if (worker->draining)
 		return;
 	worker->draining = true;
 	worker->end_ms = worker->clock.monotonic_ms + worker->config->drain_time;
+	worker->grace_end_ms = worker->clock.monotonic_ms + worker->config->drain_grace;
 	worker->cache.changes++; /* answers that kept a connection alive are not repeated */
-	accept_drain(worker);
-	for (uint32_t i = 0; i < worker->conns.touched; i++) {
-		struct conn *conn = &worker->conns.conn[i];
-
-		if (conn->state == CONN_READING && conn->queued)
-			conn->close_after = true;
-		if (!conn_is_idle(conn))
-			continue;
-		if (conn->served)
-			conn_close(worker, conn);
-		else
-			worker_set_deadline(worker, conn, DRAIN_GRACE_MS);
-	}
+	accept_drain(worker, worker->server->hold_ms);
+	for (uint32_t i = 0; i < worker->conns.touched; i++)
+		part_from(worker, &worker->conns.conn[i]);
 }
 
 /* Close everything; the loop goes on until the kernel has let go of it. */
@@ -120,6 +130,7 @@ static void begin_stop(struct worker *worker)
 		return;
 	begin_drain(worker);
 	worker->stopping = true;
+	accept_drain(worker, 0);
 	worker->end_ms = worker->clock.monotonic_ms + STOP_MS;
 	work_cancel_all(worker);
 	for (uint32_t i = 0; i < worker->conns.touched; i++)
@@ -245,11 +256,14 @@ static uint64_t wait_ms(struct worker *worker)
 	uint64_t until = worker->accept_retry_ms;
 	uint64_t wait;
 
-	if (worker->ready)
+	/* What is ready goes on; and that the last connection went with the flush completes nothing. */
+	if (worker->ready || (worker->draining && worker_is_quiet(worker) && !zero_copy_is_pending(worker)))
 		return 0;
 	wait = timer_wait_ms(&worker->wheel, now);
 	if (worker->draining && (until == 0 || until > worker->end_ms))
 		until = worker->end_ms;
+	if (worker->accept_end_ms && until > worker->accept_end_ms)
+		until = worker->accept_end_ms;
 	if (until == 0)
 		return wait;
 	until = until > now ? until - now : 1;
@@ -261,7 +275,7 @@ static uint64_t wait_ms(struct worker *worker)
 bool worker_is_quiet(const struct worker *worker)
 {
 	for (unsigned i = 0; i < worker->accept_count; i++)
-		if (worker->accepts[i].armed)
+		if (worker->accepts[i].armed || (worker->draining && !worker->accepts[i].ended))
 			return false;
 	return worker->conns.open == 0 && !fetch_is_busy(worker) && !work_is_pending(&worker->outbox);
 }
@@ -307,5 +321,7 @@ void worker_run(struct worker *worker)
 			conn_on_timer(worker, (struct conn *)timer);
 		if (worker->accept_retry_ms && worker->accept_retry_ms <= worker->clock.monotonic_ms)
 			accept_resume(worker);
+		if (worker->accept_end_ms && worker->accept_end_ms <= worker->clock.monotonic_ms)
+			accept_drain(worker, 0);
 	}
 }

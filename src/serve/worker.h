@@ -2,9 +2,10 @@
 /*
  * A worker: one thread, one ring, its own connections, cache, timers and counters.
  *
- * Workers share four things only: configuration and sites (constant once published), the commands
- * (one word that the control plane sets), the counters (which others only read), and the queue of the
- * helper threads, which a request from the cache never comes to.
+ * Workers share five things only: configuration and sites (constant once published), the commands
+ * (one word that the control plane sets), the counters (which others only read), and two that a request
+ * from the cache never comes to: the queue of the helper threads, and the table of addresses, which is
+ * there only where these are limited, for accepts and closes.
  */
 #ifndef QUOIT_SERVE_WORKER_H
 #define QUOIT_SERVE_WORKER_H
@@ -36,10 +37,12 @@
 #define WORKER_DRAIN 1u  /* stop accepting, finish what is under way, end */
 #define WORKER_STOP 2u   /* end now */
 #define WORKER_RELOAD 4u /* take the sites from server_sites(), forget what is cached */
+#define WORKER_ANSWER 8u /* nothing but to take it away, which shows that the loop goes round */
 
 /* Files that precompress remembers to have tried: a power of two is not needed. */
 #define WORKER_COMPRESS_TRIED 4096
 
+struct addresses;
 struct server;
 struct fetch;
 struct flight;
@@ -49,12 +52,13 @@ struct zero_copy;
 
 /* One address of this worker. */
 struct accept {
-	int *fd;        /* in the listener; -1 once closed */
-	bool is_shared; /* a unix socket: the other workers accept from it, too */
+	int *fd; /* in the listener; -1 once closed */
+	const struct listener *listener;
 	bool armed;
 	bool is_multishot; /* armed: takes all that come, not one */
 	bool cancelled;    /* armed: and on its way to end */
-	bool draining;     /* on the ending of the armed operation: accept what is queued, then close */
+	bool draining;     /* no longer armed: accept what is queued, then close ... */
+	bool ended;        /* ... which is done */
 };
 
 struct worker {
@@ -84,8 +88,11 @@ struct worker {
 	struct conn_table conns;
 	struct accept *accepts;
 	unsigned accept_count;
-	bool accept_paused;       /* the table is full */
-	uint64_t accept_retry_ms; /* when to try again after descriptors ran out; 0: not waiting */
+	bool accept_paused;          /* the table is full */
+	struct addresses *addresses; /* shared by all workers; NULL: --address-connections is off */
+	uint32_t turning_away;       /* connections that are answered 429 */
+	uint64_t accept_retry_ms;    /* when to try again after descriptors ran out; 0: not waiting */
+	uint64_t accept_end_ms;      /* draining: who is on the way in is let in until then; 0: nobody is */
 
 	struct sites *sites; /* what is served; one reference */
 	uint32_t reloads;    /* how often that has changed */
@@ -113,9 +120,10 @@ struct worker {
 	struct text joined;          /* fields of a request that came in several lines */
 	uint8_t *cold;               /* where cold file pages are read to, and forgotten */
 
-	bool draining;   /* accepts no more, keeps no connection alive */
-	bool stopping;   /* everything is closed; waits for the operations in flight */
-	uint64_t end_ms; /* draining: then stop; stopping: then end with what is in flight */
+	bool draining;         /* accepts no more, keeps no connection alive */
+	bool stopping;         /* everything is closed; waits for the operations in flight */
+	uint64_t end_ms;       /* draining: then stop; stopping: then end with what is in flight */
+	uint64_t grace_end_ms; /* draining: until then pipelines are answered to their end */
 
 	sem_t *started; /* posted once, when start has succeeded or failed */
 	int start_error;

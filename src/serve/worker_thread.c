@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,6 +20,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "io/confine.h"
 #include "serve/compress.h"
 #include "serve/fetch.h"
 #include "serve/send.h"
@@ -47,6 +49,26 @@ static void pin(struct worker *worker)
 		worker->cpu = -1;
 }
 
+static void name(const struct worker *worker)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "quoit-w%u", worker->index);
+	pthread_setname_np(pthread_self(), text);
+}
+
+/* What is given up when all is made; of a ring whose kernel's thread submits, files before, as it keeps them.
+ */
+static int confine(struct worker *worker, bool has_given_up_files, struct fault *fault)
+{
+	const struct confine *confine = worker->server->confine;
+	enum confine_role role =
+		worker->ring->engine == &ring_uring ? CONFINE_WORKER_URING : CONFINE_WORKER_EPOLL;
+	int error = has_given_up_files ? 0 : confine_files(confine, role, fault);
+
+	return error < 0 ? error : confine_calls(confine, role, fault);
+}
+
 static int init(struct worker *worker, struct fault *fault)
 {
 	const struct config *config = worker->config;
@@ -61,6 +83,7 @@ static int init(struct worker *worker, struct fault *fault)
 		 */
 		.sockets = (unsigned)(config->connections / threads + 1 +
 				      config->backlog * worker->accept_count),
+		.zero_copy = config->zero_copy > 0,
 		.stats = &worker->stats,
 	};
 	uint64_t seed;
@@ -99,10 +122,13 @@ static int init(struct worker *worker, struct fault *fault)
 				 "no memory for a worker; use fewer --threads or --connections");
 	worker->cache.drop = drop_asset;
 	worker->cache.context = worker;
-	error = ring_create(&options, &worker->ring, fault);
+	if (options.tuning.sqpoll)
+		error = confine_files(worker->server->confine, CONFINE_WORKER_URING, fault);
+	if (error == 0)
+		error = ring_create(&options, &worker->ring, fault);
 	if (error == 0 && !zero_copy_init(worker))
 		return fault_set(fault, -ENOMEM, "no memory for a worker");
-	return error;
+	return error < 0 ? error : confine(worker, options.tuning.sqpoll, fault);
 }
 
 /*
@@ -157,6 +183,7 @@ static void *thread(void *argument)
 
 	check_set_witness(tell, worker);
 	pin(worker);
+	name(worker);
 	worker->start_error = init(worker, &worker->start_fault);
 	if (worker->start_error < 0) {
 		deinit(worker);

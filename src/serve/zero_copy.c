@@ -25,6 +25,7 @@
 #include "io/op.h"
 #include "io/ring.h"
 #include "serve/body_file.h"
+#include "serve/progress.h"
 #include "serve/send.h"
 #include "serve/worker.h"
 
@@ -367,7 +368,7 @@ static enum body_file_result take(struct worker *worker, struct conn *conn, int 
 	if (result < 0)
 		return BODY_FILE_BROKEN;
 	conn->file_at += (uint32_t)result;
-	conn->blocked = false;
+	progress_add(conn, (uint32_t)result);
 	stats_add(&worker->stats, COUNTER_bytes_sent, (uint32_t)result);
 	stats_add(&worker->stats, COUNTER_zero_copy_sent, 1);
 	if (conn->file_at == conn->file_end)

@@ -21,6 +21,7 @@
 /* Values that no slice of the caller's holds. */
 struct values {
 	char length[24];
+	char retry[24];
 	char type[256];
 	char tag[ASSET_TAG_SIZE + 256];
 	uint8_t modified[DATE_SIZE];
@@ -130,13 +131,23 @@ static void distinguish_tag(const struct asset_spec *spec, struct values *values
 		fields_remove(fields, BYTES("ETag"));
 }
 
-/* What a status asks for, whether a file or a built-in page goes with it (RFC 9110 9.3.7, 15.5.6, 15.6.4). */
-static void add_for_status(struct fields *fields, unsigned status)
+/*
+ * What a status asks for, whether a file or a built-in page goes with it (RFC 9110 9.3.7, 15.5.6, 15.6.4,
+ * RFC 6585 4).
+ */
+static void add_for_status(const struct asset_spec *spec, struct values *values, struct fields *fields)
 {
+	unsigned status = spec->status;
+
 	if (status == 204 || status == 405)
 		fields_add(fields, BYTES("Allow"), BYTES(ASSET_ALLOW));
-	if (status == 503)
-		fields_add(fields, BYTES("Retry-After"), BYTES("1"));
+	if (status == 429 || status == 503) {
+		/* Rounded up: who comes too early is refused again. */
+		int size = snprintf(values->retry, sizeof(values->retry), "%" PRIu64,
+				    (spec->site->options.retry_after + 999) / 1000);
+
+		fields_add(fields, BYTES("Retry-After"), bytes_make(values->retry, (size_t)size));
+	}
 }
 
 static void begin_fields(const struct asset_spec *spec, int64_t now, struct values *values,
@@ -157,7 +168,7 @@ static void begin_fields(const struct asset_spec *spec, int64_t now, struct valu
 	add_if(fields, BYTES("Content-Language"), language_value(spec));
 	add_vary(fields, spec->vary);
 	add_if(fields, BYTES("Location"), spec->location);
-	add_for_status(fields, spec->status);
+	add_for_status(spec, values, fields);
 	fields_add(fields, BYTES("Connection"), BYTES("")); /* written by head_connection() */
 }
 

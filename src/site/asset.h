@@ -91,6 +91,7 @@ struct asset {
 	bool is_json;      /* of a listing */
 	bool is_decoded;   /* made of a coded form: there is no such file */
 	bool lacks_fields; /* the rules gave it more than a head can have (site/fields.h) */
+	bool closes;       /* its ready head says "Connection: close" (site/pages.h) */
 	bool is_shared;    /* a page that many entries hold: counted by none of them */
 	bool racy; /* changed so shortly before it was read that its version may not tell the next change */
 	uint8_t decoded;  /* enum made: the plain form of one that is there coded only */

@@ -93,38 +93,86 @@ struct asset *pages_create_redirect(const struct site *site, unsigned status, st
 	return pages_trace_redirect(site, status, location, now, NULL);
 }
 
+/* Its ready head is to say that the connection ends. The line becomes shorter, and all behind it moves up. */
+static void say_close(struct asset *asset)
+{
+	struct asset_head *head = &asset->ready;
+	uint8_t *line = head->base + head->connection_offset;
+	size_t cut = HEAD_KEEP_ALIVE.size - HEAD_CLOSE.size;
+	const uint8_t *behind = line + HEAD_KEEP_ALIVE.size;
+
+	memcpy(line, HEAD_CLOSE.base, HEAD_CLOSE.size);
+	memmove(line + HEAD_CLOSE.size, behind, (size_t)(asset->body + asset->size - behind));
+	head->size -= (uint32_t)cut;
+	asset->body -= cut;
+	if (head->date_offset > head->connection_offset)
+		head->date_offset -= (uint32_t)cut;
+	if (asset->type.base > line)
+		asset->type.base -= cut;
+	asset->closes = true;
+}
+
+static bool add_page(struct asset **place, const struct site *site, unsigned status, int64_t now)
+{
+	*place = pages_create(site, status, now);
+	if (*place)
+		(*place)->is_shared = true;
+	return *place != NULL;
+}
+
 bool pages_init(struct pages *pages, const struct site *site, int64_t now)
 {
 	memset(pages, 0, sizeof(*pages));
 	for (unsigned i = 0; i < PAGE_COUNT; i++) {
 		if (!has_page(codes[i]))
 			continue;
-		pages->page[i] = pages_create(site, codes[i], now);
-		if (!pages->page[i]) {
-			pages_deinit(pages);
-			return false;
-		}
-		pages->page[i]->is_shared = true;
+		if (!add_page(&pages->page[i], site, codes[i], now))
+			goto fail;
+		if (codes[i] < 400)
+			continue;
+		if (!add_page(&pages->refusal[i], site, codes[i], now))
+			goto fail;
+		say_close(pages->refusal[i]);
 	}
 	return true;
+fail:
+	pages_deinit(pages);
+	return false;
+}
+
+static void drop(struct asset *asset)
+{
+	if (asset && asset_unref(asset))
+		asset_free(asset);
 }
 
 void pages_deinit(struct pages *pages)
 {
-	for (unsigned i = 0; i < PAGE_COUNT; i++)
-		if (pages->page[i] && asset_unref(pages->page[i]))
-			asset_free(pages->page[i]);
+	for (unsigned i = 0; i < PAGE_COUNT; i++) {
+		drop(pages->page[i]);
+		drop(pages->refusal[i]);
+	}
 	memset(pages, 0, sizeof(*pages));
 }
 
-struct asset *pages_get(const struct pages *pages, unsigned status)
+static struct asset *find(struct asset *const set[PAGE_COUNT], unsigned status)
 {
 	for (unsigned i = 0; i < PAGE_COUNT; i++) {
 		if (codes[i] == status) {
-			check(pages->page[i]);
-			return pages->page[i];
+			check(set[i]);
+			return set[i];
 		}
 	}
 	check(!"a status without a row");
 	return NULL;
+}
+
+struct asset *pages_get(const struct pages *pages, unsigned status)
+{
+	return find(pages->page, status);
+}
+
+struct asset *pages_get_refusal(const struct pages *pages, unsigned status)
+{
+	return find(pages->refusal, status);
 }

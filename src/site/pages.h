@@ -16,6 +16,8 @@ enum page_id {
 /* One set per worker, as the rules of the default site make them. */
 struct pages {
 	struct asset *page[PAGE_COUNT]; /* NULL for those that belong to a file */
+	/* The same errors as the last answer of a connection, in one piece: to refuse takes no memory. */
+	struct asset *refusal[PAGE_COUNT];
 };
 
 /* False: no memory. */
@@ -24,6 +26,9 @@ void pages_deinit(struct pages *pages);
 
 /* The page of a status of status.def that has one; borrowed. */
 struct asset *pages_get(const struct pages *pages, unsigned status);
+
+/* The same for an error, saying "Connection: close". */
+struct asset *pages_get_refusal(const struct pages *pages, unsigned status);
 
 /* The built-in page of a status, with status 204 the empty answer to OPTIONS. NULL: no memory. */
 struct asset *pages_create(const struct site *site, unsigned status, int64_t now);

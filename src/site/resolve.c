@@ -59,6 +59,7 @@ unsigned resolve_status_of(int error)
 	case EMFILE: /* a limit: it may be different in a second */
 	case ENFILE:
 	case ENOMEM:
+	case ENOBUFS:
 	case EAGAIN:
 	case EBUSY:
 	case ECANCELED:

@@ -176,6 +176,7 @@ static bool has_own_pages(const struct site *site)
 
 	return site->presets || site->headers || site->order_count > 0 || options->cache == CACHE_AUTO ||
 	       options->fallback[0] || (site->above && !site->inherits[SITE_OPTION_charset]) ||
+	       (site->above && !site->inherits[SITE_OPTION_retry_after]) ||
 	       (site->above && site->above->has_own_pages);
 }
 

@@ -173,6 +173,7 @@ static void a_cancel_in_the_midst_loses_nothing(void **state)
 	struct pair pair = make_pair();
 	struct completion completion;
 	size_t done = 0;
+	int32_t end;
 
 	(void)state;
 	write_all(pair.client, bytes, SIZE);
@@ -191,7 +192,10 @@ static void a_cancel_in_the_midst_loses_nothing(void **state)
 	ring_submit_recv(ring, TAG_OTHER, pair.server);
 	expect_bytes(TAG_OTHER, pair.server, bytes + done, SIZE - done);
 	ring_submit_cancel(ring, TAG_OTHER);
-	assert_int_equal(expect_end(TAG_OTHER), -ECANCELED);
+	/* The last buffer is used: whoever looks for another one before it looks for bytes has ended already.
+	 */
+	end = expect_end(TAG_OTHER);
+	assert_true(end == -ECANCELED || end == -ENOBUFS);
 	close_pair(&pair);
 	free(bytes);
 }

@@ -208,7 +208,8 @@ static void every_status_that_belongs_to_no_file_has_a_page(void **state)
 		assert_memory_equal(page->ready.base, expected, strlen(expected));
 		assert_int_equal(has_line(page, "Allow: " ASSET_ALLOW),
 				 page->status == 204 || page->status == 405);
-		assert_int_equal(has_line(page, "Retry-After: 1"), page->status == 503);
+		assert_int_equal(has_line(page, "Retry-After: 1"),
+				 page->status == 429 || page->status == 503);
 		if (page->status == 204)
 			continue;
 		snprintf(expected, sizeof(expected), FIXTURE_PAGE("%s") "</html>\n", rows[i].text,
@@ -216,6 +217,77 @@ static void every_status_that_belongs_to_no_file_has_a_page(void **state)
 		fixture_assert_text(page->body, page->size, expected);
 	}
 	pages_deinit(&pages);
+}
+
+/* Head by head the page of that status, but for the line that says that the connection ends. */
+static void assert_closing(const struct asset *refusal, const struct asset *page)
+{
+	static const char keep[] = "Connection: keep-alive\r\n", close[] = "Connection: close\r\n";
+	const uint8_t *line = page->ready.base + page->ready.connection_offset;
+	const uint8_t *behind = line + sizeof(keep) - 1;
+	char expected[2048];
+	size_t size = (size_t)(line - page->ready.base);
+	size_t rest = (size_t)(page->body + page->size - behind);
+
+	assert_memory_equal(line, keep, sizeof(keep) - 1);
+	memcpy(expected, page->ready.base, size);
+	memcpy(expected + size, close, sizeof(close) - 1);
+	memcpy(expected + size + sizeof(close) - 1, behind, rest);
+	assert_true(refusal->closes && refusal->is_shared && !page->closes);
+	assert_int_equal(refusal->ready.size + refusal->size, size + sizeof(close) - 1 + rest);
+	assert_memory_equal(refusal->ready.base, expected, refusal->ready.size + refusal->size);
+	assert_ptr_equal(refusal->body, refusal->ready.base + refusal->ready.size);
+	assert_memory_equal(refusal->type.base, page->type.base, page->type.size);
+}
+
+/* To refuse takes one piece of memory that is there, wherever the rules have put the line and the date. */
+static void every_refusal_closes_in_one_piece(void **state)
+{
+	static const char *const orders[] = { "none", "Connection", "Content-Type,Connection,Date" };
+	static const uint8_t date[] = "Tue, 01 Jan 2030 00:00:00 GMT";
+
+	(void)state;
+	for (size_t i = 0; i < FIXTURE_COUNT(orders); i++) {
+		struct site_options options = site_maker_options();
+		struct site *ordered;
+		struct pages pages;
+
+		options.order = i == 0 ? "" : (char *)orders[i];
+		ordered = fixture_site(&options, NULL);
+		assert_true(pages_init(&pages, ordered, FIXTURE_NOW));
+		for (unsigned at = 0; at < PAGE_COUNT; at++) {
+			struct asset *refusal = pages.refusal[at];
+
+			if (!pages.page[at] || pages.page[at]->status < 400) {
+				assert_null(refusal);
+				continue;
+			}
+			assert_ptr_equal(pages_get_refusal(&pages, refusal->status), refusal);
+			assert_closing(refusal, pages.page[at]);
+			asset_set_date(refusal, FIXTURE_NOW + 1, date);
+			asset_set_date(pages.page[at], FIXTURE_NOW + 1, date);
+			assert_closing(refusal, pages.page[at]);
+		}
+		pages_deinit(&pages);
+		site_destroy(ordered);
+	}
+}
+
+/* 429 and 503 say when to come again: as the site has it, in whole seconds, rounded up. */
+static void retry_after_is_an_option(void **state)
+{
+	struct site_options options = site_maker_options();
+	struct site *patient;
+	struct pages pages;
+
+	(void)state;
+	options.retry_after = 119001;
+	patient = fixture_site(&options, NULL);
+	assert_true(pages_init(&pages, patient, FIXTURE_NOW));
+	assert_true(has_line(pages_get(&pages, 429), "Retry-After: 120"));
+	assert_true(has_line(pages_get_refusal(&pages, 503), "Retry-After: 120"));
+	pages_deinit(&pages);
+	site_destroy(patient);
 }
 
 /* RFC 9110 8.6: a 204 has neither body nor Content-Length. */
@@ -321,6 +393,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_redirect_of_any_length_is_framed_right),
 		cmocka_unit_test(a_page_is_its_status_in_html),
 		cmocka_unit_test(every_status_that_belongs_to_no_file_has_a_page),
+		cmocka_unit_test(every_refusal_closes_in_one_piece),
+		cmocka_unit_test(retry_after_is_an_option),
 		cmocka_unit_test(the_answer_to_options_has_no_body),
 		cmocka_unit_test(a_404_beside_a_fallback_depends_on_who_asks),
 		cmocka_unit_test(the_rules_of_the_site_hold_for_its_pages),

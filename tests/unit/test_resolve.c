@@ -174,10 +174,10 @@ static const struct {
 	int error;
 	unsigned status;
 } error_rows[] = {
-	{ ENOENT, 404 }, { ENOTDIR, 404 }, { ENAMETOOLONG, 404 }, { ELOOP, 404 },  { EXDEV, 404 },
-	{ ENXIO, 404 },  { ENODEV, 404 },  { EINVAL, 404 },       { EACCES, 403 }, { EPERM, 403 },
-	{ EMFILE, 503 }, { ENFILE, 503 },  { ENOMEM, 503 },       { EBUSY, 503 },  { ECANCELED, 503 },
-	{ EIO, 500 },    { ESTALE, 500 },
+	{ ENOENT, 404 },  { ENOTDIR, 404 }, { ENAMETOOLONG, 404 }, { ELOOP, 404 },  { EXDEV, 404 },
+	{ ENXIO, 404 },   { ENODEV, 404 },  { EINVAL, 404 },       { EACCES, 403 }, { EPERM, 403 },
+	{ EMFILE, 503 },  { ENFILE, 503 },  { ENOMEM, 503 },       { EBUSY, 503 },  { ECANCELED, 503 },
+	{ ENOBUFS, 503 }, { EIO, 500 },     { ESTALE, 500 },
 };
 
 static void every_error_of_a_look_at_the_plain_file_has_its_status(void **state)
