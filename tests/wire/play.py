@@ -11,7 +11,7 @@ import bodies
 import fixture
 import private
 import transcript
-from client import Connection, Failure, require
+from client import SLOWNESS, Connection, Failure, require
 
 PATTERNS = {
     "any": ".+",
@@ -20,7 +20,7 @@ PATTERNS = {
 }
 # What changes the fields of an answer: the rules for servers without a configuration do not hold then.
 FIELD_OPTIONS = {"--etag", "--listing", "--presets", "--cache", "--order"}
-STDERR_S = 2
+STDERR_S = 2 * SLOWNESS
 FACT = re.compile(r"\{((?:etag|modified|size) [^{}]+)\}")  # what is replaced in the values of a loop, too
 
 
@@ -334,7 +334,7 @@ class Play:
     def do_until(self, step):
         """What makes it succeed happens in the background; an attempt that fails leaves nothing behind."""
         limit_ms, steps = step.argument
-        deadline = time.monotonic() + limit_ms / 1000
+        deadline = time.monotonic() + limit_ms / 1000 * SLOWNESS
         while True:
             try:
                 self.run_steps(steps)

@@ -10,6 +10,8 @@ import tempfile
 import threading
 import time
 
+from client import SLOWNESS
+
 RELOADED = re.compile(r"quoit: reloaded |; serving on as before")
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehavior|runtime error:|check failed", re.I)
 
@@ -38,7 +40,7 @@ class Server:
 
     def wait(self):
         """Until it says where it listens."""
-        ready = select.select([self.process.stdout], [], [], 20)[0]
+        ready = select.select([self.process.stdout], [], [], 20 * SLOWNESS)[0]
         line = self.process.stdout.readline().decode("utf-8", "replace") if ready else ""
         found = re.search(r" on http://127\.0\.0\.1:(\d+) \(.*\)\n$", line)
         if not found:
@@ -55,7 +57,7 @@ class Server:
 
     def reload(self):
         """Returns when it has said how that went."""
-        before, deadline = len(self.errors()), time.monotonic() + 10
+        before, deadline = len(self.errors()), time.monotonic() + 10 * SLOWNESS
         self.process.send_signal(signal.SIGHUP)
         while not RELOADED.search(self.errors()[before:]):
             if time.monotonic() > deadline:
@@ -67,7 +69,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            code = self.process.wait(30)
+            code = self.process.wait(30 * SLOWNESS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
