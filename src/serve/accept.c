@@ -23,13 +23,16 @@
 
 static uint32_t free_slots(const struct worker *worker)
 {
-	return worker->conns.capacity - worker->conns.open;
+	const struct conn_table *table = &worker->conns;
+
+	return table->open < table->limit ? table->limit - table->open : 0;
 }
 
 /* Is there room for all connections that the listeners may have queued? */
 static bool has_room_for_queues(const struct worker *worker)
 {
-	return free_slots(worker) >= worker->config->backlog * worker->accept_count;
+	/* A queue holds one more than its backlog (listen(2): the kernel compares with "greater"). */
+	return free_slots(worker) >= (worker->config->backlog + 1) * worker->accept_count;
 }
 
 static void arm(struct worker *worker, unsigned index)
@@ -74,7 +77,7 @@ static uint32_t enter_address(struct worker *worker, int fd)
 /* As many as may be told at a time that they are too many: more would take the others' slots. */
 static uint32_t turned_away_max(const struct worker *worker)
 {
-	uint32_t share = worker->conns.capacity / 16 + 1;
+	uint32_t share = worker->conns.limit / 16 + 1;
 
 	return share < TURNED_AWAY_MAX ? share : TURNED_AWAY_MAX;
 }
@@ -90,7 +93,7 @@ static void take(struct worker *worker, int fd)
 	}
 	conn = worker->stopping ? NULL : conn_open(worker, fd);
 	if (!conn) {
-		/* No time, or in a drain no slot. */
+		/* It ends, or far more came at once than a queue holds. */
 		if (address != ADDRESS_NONE && address != ADDRESS_FULL)
 			address_leave(worker->addresses, address);
 		refuse(worker, fd, COUNTER_connections_refused);
@@ -104,13 +107,27 @@ static void take(struct worker *worker, int fd)
 		conn->address = address;
 }
 
-/* What the listener has queued, as far as there are slots. */
-static void take_queued(struct worker *worker, const struct accept *accept)
+/* What the listener has queued, as far as there are slots: 0, or -errno of what ended it. */
+static int take_queued(struct worker *worker, const struct accept *accept)
 {
-	int fd;
+	while (free_slots(worker) > 0) {
+		int fd = ring_accept_now(worker->ring, *accept->fd);
 
-	while (free_slots(worker) > 0 && (fd = ring_accept_now(worker->ring, *accept->fd)) >= 0)
+		if (fd < 0)
+			return fd;
 		take(worker, fd);
+	}
+	return 0;
+}
+
+/* Descriptors or memory have run out: try again after a pause. */
+static bool has_run_out(struct worker *worker, int result)
+{
+	if (result != -EMFILE && result != -ENFILE && result != -ENOBUFS && result != -ENOMEM)
+		return false;
+	stats_add(&worker->stats, COUNTER_accept_failures, 1);
+	worker->accept_retry_ms = worker->clock.monotonic_ms + worker->config->accept_pause;
+	return true;
 }
 
 /* The room has become short: no operation may take more than there is. */
@@ -135,7 +152,10 @@ static void restrain(struct worker *worker)
  */
 static void take_queued_and_close(struct worker *worker, struct accept *accept)
 {
-	take_queued(worker, accept);
+	int result = take_queued(worker, accept);
+
+	if (!worker->stopping && has_run_out(worker, result))
+		return;
 	if (free_slots(worker) == 0 && !worker->stopping) {
 		worker->accept_paused = true;
 		return;
@@ -182,11 +202,8 @@ void accept_on_accept(struct worker *worker, const struct completion *completion
 		worker->accept_paused = true;
 		return;
 	}
-	if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
-		stats_add(&worker->stats, COUNTER_accept_failures, 1);
-		worker->accept_retry_ms = worker->clock.monotonic_ms + worker->config->accept_pause;
+	if (has_run_out(worker, result))
 		return;
-	}
 	/* Anything else concerns one connection (ECONNABORTED), or is the end of a multishot. */
 	arm(worker, op_index(completion->tag));
 }
@@ -194,10 +211,10 @@ void accept_on_accept(struct worker *worker, const struct completion *completion
 /* Where accepting goes on that has paused with a full table. */
 static uint32_t low_mark(const struct worker *worker)
 {
-	uint32_t capacity = worker->conns.capacity;
-	uint32_t low = (uint32_t)(capacity * worker->config->accept_low / 100);
+	uint32_t limit = worker->conns.limit;
+	uint32_t low = (uint32_t)(limit * worker->config->accept_low / 100);
 
-	return low < capacity ? low : capacity - 1;
+	return low < limit ? low : limit - 1;
 }
 
 void accept_resume(struct worker *worker)

@@ -6,6 +6,12 @@
 #include "io/ring.h"
 #include "serve/worker.h"
 
+/*
+ * Slots beyond the limit of a worker, for what has been taken from the kernel when the limit is seen: one of
+ * each listener, and what came to a queue while a multishot accept emptied it.
+ */
+#define ACCEPT_SPARE 256
+
 void accept_start(struct worker *worker);
 void accept_on_accept(struct worker *worker, const struct completion *completion);
 

@@ -35,7 +35,7 @@ void body_file_begin(struct conn *conn, struct asset *asset, const struct range 
 	conn->file_is_whole = range->first == 0 && conn->file_end == asset->size;
 	conn->cold = false;
 	conn->warm_end = 0;
-	conn->file_is_same = true; /* fetch_asset() has just looked */
+	conn->file_is_same = false; /* unless the caller has just looked */
 }
 
 /* Pages do not leave memory so soon after they were used that it would pay to look at once. */

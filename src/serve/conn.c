@@ -20,12 +20,15 @@
 #include "serve/send.h"
 #include "serve/worker.h"
 
-bool conn_table_init(struct conn_table *table, uint32_t capacity)
+bool conn_table_init(struct conn_table *table, uint32_t limit, uint32_t spare)
 {
+	uint32_t capacity = limit + spare;
+
 	memset(table, 0, sizeof(*table));
 	table->conn = mem_reserve(capacity * sizeof(*table->conn));
 	table->free = mem_reserve(capacity * sizeof(*table->free));
 	table->capacity = capacity;
+	table->limit = limit;
 	if (table->conn && table->free)
 		return true;
 	conn_table_deinit(table);

@@ -132,6 +132,8 @@ _Static_assert(sizeof(struct conn) <= 256, "an idle connection costs at most 256
 struct conn_table {
 	struct conn *conn; /* `capacity` slots, address space only until used */
 	uint32_t capacity;
+	uint32_t limit; /* at this many nothing more is accepted; beyond are slots for what was already on its
+			   way */
 	uint32_t touched; /* slots ever used */
 	uint32_t open;
 	uint32_t *free; /* stack of freed slots, last freed first: its memory is warm */
@@ -139,7 +141,7 @@ struct conn_table {
 };
 
 /* False: no memory. */
-bool conn_table_init(struct conn_table *table, uint32_t capacity);
+bool conn_table_init(struct conn_table *table, uint32_t limit, uint32_t spare);
 void conn_table_deinit(struct conn_table *table);
 
 /* The connection a completion belongs to; NULL when that connection is gone. */

@@ -32,6 +32,7 @@ struct inquiry {
 	struct answer answer;
 	struct cache_key key; /* of subject.first */
 	struct entry *hit;    /* what the answer hangs on alone; NULL: on more, or it was waited for */
+	bool is_looked_at;    /* the answer's file, in this turn */
 };
 
 bool request_is_served(enum method method)
@@ -191,8 +192,11 @@ static bool decide(struct worker *worker, struct conn *conn, struct inquiry *inq
 	if (!subject->first)
 		return false;
 	answer_asset(&inquiry->answer, inquiry->request, subject, NULL);
-	if (inquiry->answer.asset->fd >= 0 && !conn->resolved && !is_current(worker, conn, inquiry))
-		return false;
+	if (inquiry->answer.asset->fd >= 0 && !conn->resolved) {
+		if (!is_current(worker, conn, inquiry))
+			return false;
+		inquiry->is_looked_at = inquiry->answer.need == NEED_NOTHING;
+	}
 	return inquiry->answer.need == NEED_NOTHING || complete(worker, conn, inquiry);
 }
 
@@ -250,6 +254,7 @@ enum request_result request_answer(struct worker *worker, struct conn *conn, str
 		join(worker, request);
 	inquiry.request = request;
 	inquiry.hit = NULL;
+	inquiry.is_looked_at = false;
 	inquiry.subject.site = find_site(worker, request, inquiry.target.authority);
 	decided =
 		status == 0 ? decide(worker, conn, &inquiry) : answer_status(worker, conn, &inquiry, status);
@@ -262,6 +267,10 @@ enum request_result request_answer(struct worker *worker, struct conn *conn, str
 	if (inquiry.answer.status == 503)
 		inquiry.answer.keep_alive = false; /* its slot may be what others need */
 	send_answer(worker, conn, &inquiry.answer);
+	/* Of anything else the first turn makes sure: it may have been waited for, or be a page that was not
+	 * looked at. */
+	if (conn->file && inquiry.is_looked_at)
+		conn->file_is_same = true;
 	if (inquiry.hit && !worker->draining)
 		recall_keep(worker, request, inquiry.hit, &inquiry.answer);
 	if (conn->resolved || conn->page)

@@ -23,6 +23,7 @@
 #include "http/scan.h"
 #include "io/refusal.h"
 #include "quoit.h"
+#include "serve/accept.h"
 #include "serve/address.h"
 #include "serve/compress.h"
 #include "serve/config.h"
@@ -50,11 +51,12 @@ static int fit_descriptors(struct server *server)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
-	/* Per worker: ring or epoll, two eventfds, listeners; in all: roots, twice in a reload, standard
-	 * streams, helpers.
+	/*
+	 * Per worker: ring or epoll, two eventfds, listeners and a copy of each for an upgrade; in all:
+	 * roots, twice in a reload, standard streams, helpers; commands and an upgrade's channel.
 	 */
-	reserved = config->threads * (3 + config->listen_count) + 2 * server->inherited_count +
-		   2 * server->sites->count + 16;
+	reserved = config->threads * (3 + 2 * config->listen_count) + 2 * server->inherited_count +
+		   2 * server->sites->count + 16 + 13;
 	if (limit.rlim_cur < reserved + 16)
 		return fault_set(
 			&server->fault, -EMFILE,
@@ -221,7 +223,8 @@ static int prepare(struct server *server, enum ring_kind engine, cpu_set_t *ret_
 	}
 	/* Each worker has its share of connections, rounded up. */
 	if (error == 0 && config->address_connections > 0)
-		error = address_create(config->address_connections, config->connections + config->threads,
+		error = address_create(config->address_connections,
+				       config->connections + config->threads * (1 + ACCEPT_SPARE),
 				       config->address_exempt, &server->addresses, &server->fault);
 	if (error == 0)
 		error = jobs_create((unsigned)config->helpers, &server->jobs, &server->fault);

@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,6 +20,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "io/confine.h"
+#include "serve/accept.h"
 #include "serve/compress.h"
 #include "serve/fetch.h"
 #include "serve/send.h"
@@ -82,7 +82,7 @@ static int init(struct worker *worker, struct fault *fault)
 		/* Beside those that may be open, a multishot accept takes full queues before it is stopped.
 		 */
 		.sockets = (unsigned)(config->connections / threads + 1 +
-				      config->backlog * worker->accept_count),
+				      (config->backlog + 1) * worker->accept_count + ACCEPT_SPARE),
 		.zero_copy = config->zero_copy > 0,
 		.stats = &worker->stats,
 	};
@@ -117,7 +117,8 @@ static int init(struct worker *worker, struct fault *fault)
 			seed) ||
 	    !recall_init(&worker->recall, config->recall) ||
 	    !pages_init(&worker->pages, worker->sites->site[0], worker->date_s) ||
-	    !conn_table_init(&worker->conns, (uint32_t)((config->connections + threads - 1) / threads)))
+	    !conn_table_init(&worker->conns, (uint32_t)((config->connections + threads - 1) / threads),
+			     ACCEPT_SPARE))
 		return fault_set(fault, -ENOMEM,
 				 "no memory for a worker; use fewer --threads or --connections");
 	worker->cache.drop = drop_asset;
