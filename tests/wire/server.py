@@ -13,7 +13,7 @@ import time
 from client import SLOWNESS
 
 RELOADED = re.compile(r"quoit: reloaded |; serving on as before")
-SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehavior|runtime error:|check failed", re.I)
+SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehavior|runtime error:|check failed", re.I)
 
 
 def drop_caps():
