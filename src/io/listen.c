@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -361,6 +362,18 @@ int listen_open(const struct listen_address *address, unsigned count, int backlo
 	}
 	*ret_listener = listener;
 	return 0;
+}
+
+void listen_limit_unacknowledged(const struct listener *listener, uint64_t ms)
+{
+	int value = ms < INT_MAX ? (int)ms : INT_MAX;
+
+	if (listener->address.address.ss_family == AF_UNIX)
+		return;
+	/* Known to every kernel that is promised; where a sandbox refuses it, the kernel's own limit holds.
+	 */
+	for (unsigned i = 0; i < listener->count; i++)
+		(void)set_option(listener->fd[i], IPPROTO_TCP, TCP_USER_TIMEOUT, value);
 }
 
 void listen_close(struct listener *listener)

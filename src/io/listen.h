@@ -13,6 +13,7 @@
 #define QUOIT_IO_LISTEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -70,6 +71,13 @@ void listen_refuse(const struct listener *listener);
 
 /* Is anybody on the way in: has a handshake begun that has not ended? True also when that cannot be told. */
 bool listen_expects(const struct listener *listener);
+
+/*
+ * End accepted connections whose peer acknowledges nothing for so long, also when they have been closed: what
+ * they have not taken stays in the kernel's memory until then (TCP_USER_TIMEOUT, tcp(7); accepted sockets
+ * inherit it).
+ */
+void listen_limit_unacknowledged(const struct listener *listener, uint64_t ms);
 
 /* Close; a unix socket's file is removed if it is ours. */
 void listen_close(struct listener *listener);

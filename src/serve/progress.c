@@ -47,6 +47,14 @@ static bool is_stalled(struct conn *conn, int unread)
 	return conn->quiet == LOOKS;
 }
 
+/* Bytes of a period; no more than is counted. */
+static uint64_t least(const struct config *config)
+{
+	uint64_t bytes = config->send_rate * config->send_time / 1000;
+
+	return bytes < UINT32_MAX / 2 ? bytes : UINT32_MAX / 2;
+}
+
 enum progress progress_look(struct worker *worker, struct conn *conn)
 {
 	const struct config *config = worker->config;
@@ -59,7 +67,7 @@ enum progress progress_look(struct worker *worker, struct conn *conn)
 	} else if (is_stalled(conn, unread)) {
 		return PROGRESS_STALLED;
 	} else if (++conn->looks == LOOKS) {
-		if (conn->taken < config->send_rate * config->send_time / 1000)
+		if (conn->taken < least(config))
 			return PROGRESS_SLOW;
 		begin_period(conn, unread);
 	}

@@ -140,7 +140,10 @@ void quoit_drain(struct quoit *quoit)
 
 void quoit_stop(struct quoit *quoit)
 {
-	server_command(server_of(quoit), WORKER_STOP);
+	struct server *server = server_of(quoit);
+
+	server->is_draining = true; /* the workers close the listeners: they are not to be touched any more */
+	server_command(server, WORKER_STOP);
 }
 
 int quoit_join(struct quoit *quoit, unsigned timeout_ms)

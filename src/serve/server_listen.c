@@ -18,6 +18,8 @@
 /* A segment that has got past the door before it was shut has this long to be seen as a handshake, or to end
  * it. */
 #define HOLD_MS 5
+/* Beyond --send-time: a peer that is too slow is found out by the worker first. */
+#define UNACKNOWLEDGED_MS 10000
 
 int quoit_inherit(struct quoit *quoit, int fd, int is_lent)
 {
@@ -118,6 +120,14 @@ static int open_all(struct server *server)
 	return error;
 }
 
+/* What the kernel keeps for a peer that takes nothing, it keeps little longer than the connection was. */
+static void limit_unacknowledged(struct server *server)
+{
+	for (unsigned i = 0; i < server->listener_count; i++)
+		listen_limit_unacknowledged(&server->listener[i],
+					    server->config.send_time + UNACKNOWLEDGED_MS);
+}
+
 int server_open_listeners(struct server *server)
 {
 	int result = 0;
@@ -126,7 +136,12 @@ int server_open_listeners(struct server *server)
 		server->inherited[i].is_taken = false;
 	if (server->config.origin[CONFIG_ROW_SERVER(SERVER_OPTION_listen)] == CONFIG_DEFAULT)
 		result = adopt_lent(server);
-	return result == 0 ? open_all(server) : result < 0 ? result : 0;
+	if (result == 0)
+		result = open_all(server);
+	if (result < 0)
+		return result;
+	limit_unacknowledged(server);
+	return 0;
 }
 
 void server_claim_listeners(struct server *server)
