@@ -44,6 +44,7 @@ struct confine {
 	const char *without_landlock; /* NULL: there is one; else why not */
 	const char *without_seccomp;
 	struct confine_filter filter[CONFINE_ROLES];
+	bool reads_everywhere;
 	const char *everywhere; /* NULL: what is read has bounds; else why not */
 	unsigned place_count;
 	struct place place[]; /* of the folders that may be read */
@@ -128,6 +129,9 @@ static const char *explain_landlock(int error)
 		return "it is refused, as some containers do";
 	case ENOMEM:
 		return "no memory for it";
+	case EMFILE:
+	case ENFILE:
+		return "no descriptor for it";
 	default:
 		return "it does not work here";
 	}
@@ -191,6 +195,30 @@ static int must_have(enum confine_mode mode, const char *option, const char *wit
 			 without);
 }
 
+static int must_not_lose(const char *before, const char *now, const char *what, struct fault *fault)
+{
+	if (before || !now)
+		return 0;
+	return fault_set(fault, -EOPNOTSUPP, "new threads cannot give up what those before have: %s: %s",
+			 what, now);
+}
+
+/* What this start, or what is replaced, insists on. */
+static int check_demands(const struct confine *confine, const struct confine_setup *setup,
+			 struct fault *fault)
+{
+	const struct confine *before = setup->before;
+	int error = 0;
+
+	if (before)
+		error = must_not_lose(before->without_landlock, confine->without_landlock, "Landlock", fault);
+	if (before && error == 0)
+		error = must_not_lose(before->without_seccomp, confine->without_seccomp, "seccomp", fault);
+	if (error == 0)
+		error = must_have(setup->landlock, "landlock", confine->without_landlock, fault);
+	return error < 0 ? error : must_have(setup->seccomp, "seccomp", confine->without_seccomp, fault);
+}
+
 static void note_place(struct confine *confine, int folder)
 {
 	struct stat status;
@@ -209,9 +237,11 @@ static struct confine *create_empty(const struct confine_setup *setup)
 	for (int i = 0; i < RULESETS; i++)
 		confine->ruleset[i] = -1;
 	in_use++;
+	confine->reads_everywhere = setup->everywhere;
 	if (setup->everywhere)
 		confine->everywhere = "symlinks is follow";
 #ifdef QUOIT_SANITIZED
+	/* Not as the one above: what follows from bounds is to be done in such a build, too. */
 	confine->everywhere = "sanitizer build";
 #endif
 	for (unsigned i = 0; i < setup->folder_count; i++)
@@ -241,9 +271,7 @@ int confine_create(const struct confine_setup *setup, struct confine **ret_confi
 	if (error == 0)
 		error = try_on_a_thread(confine, fault);
 	if (error == 0)
-		error = must_have(setup->landlock, "landlock", confine->without_landlock, fault);
-	if (error == 0)
-		error = must_have(setup->seccomp, "seccomp", confine->without_seccomp, fault);
+		error = check_demands(confine, setup, fault);
 	if (error < 0) {
 		confine_destroy(confine);
 		return error;
@@ -302,12 +330,17 @@ static bool lies_in_covered_place(const struct confine *confine, int folder)
 
 bool confine_reads_everywhere(const struct confine *confine)
 {
-	return !confine || confine->without_landlock || confine->everywhere;
+	return !confine || confine->without_landlock || confine->reads_everywhere;
 }
 
 bool confine_covers(const struct confine *confine, int folder)
 {
-	return confine_reads_everywhere(confine) || lies_in_covered_place(confine, folder);
+	struct stat status;
+
+	if (confine_reads_everywhere(confine))
+		return true;
+	return (fstat(folder, &status) == 0 && is_covered_place(confine, &status)) ||
+	       lies_in_covered_place(confine, folder);
 }
 
 bool confine_is_in_use(void)

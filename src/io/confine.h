@@ -38,6 +38,8 @@ struct confine_setup {
 	unsigned folder_count;
 	bool everywhere; /* everything may be read */
 	int written;     /* a folder to read, and for CONFINE_LOW to write in; -1: none */
+	/* Whose threads will be replaced: what was given up by them is to be had again. NULL: nobody's. */
+	const struct confine *before;
 };
 
 struct confine;

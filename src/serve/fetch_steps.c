@@ -6,13 +6,18 @@
  * through the ring, statx is told to use what the kernel knows (ring_stat_file), which is recent
  * because the open has just asked. A name is looked at before it is opened: opening a FIFO would
  * release its writer, opening a device may do anything, and neither is ever served.
+ *
+ * Beneath a root that came after the workers gave up what they could not need, they may look (O_PATH is
+ * no access), but not open: a helper does that with the same root, name and flags, and sends the descriptor.
  */
 #include "serve/fetch_steps.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -61,11 +66,43 @@ bool fetch_file_is_same(struct worker *worker, const struct asset *asset)
 
 /* Opens */
 
+static void run_open(struct job *job)
+{
+	const struct delegated_open *open = (const struct delegated_open *)job;
+	long fd = syscall(SYS_openat2, open->root, open->name, open->how, sizeof(*open->how));
+
+	job->result = fd < 0 ? -errno : (int)fd;
+}
+
+static void open_done(struct worker *worker, struct work *work)
+{
+	const struct delegated_open *open = (const struct delegated_open *)work;
+
+	fetch_on_open(worker, open->fetch->index, work->job.result);
+}
+
+static bool delegate(struct worker *worker, struct fetch *fetch, const char *name, const struct open_how *how)
+{
+	fetch->delegated = (struct delegated_open){
+		.work = { .job.run = run_open, .done = open_done },
+		.fetch = fetch,
+		.root = fetch->entry->site->root,
+		.name = name,
+		.how = how,
+	};
+	return work_start(worker, &fetch->delegated.work) == 0;
+}
+
 static void submit(struct worker *worker, struct fetch *fetch, const char *name, const struct open_how *how)
 {
 	bool is_made = file_spec_is_made(&fetch->resolve, fetch->step);
 
 	fetch->is_opening = true;
+	/* A pool that has been renewed has its threads; should it take nothing all the same, the open fails.
+	 */
+	if (fetch->entry->site->is_delegated && !is_made && !(how->flags & O_PATH) &&
+	    delegate(worker, fetch, name, how))
+		return;
 	ring_submit_open(worker->ring, op_tag(OP_OPEN, 0, fetch->index),
 			 is_made ? worker->compress_folder : fetch->entry->site->root, name, how);
 }

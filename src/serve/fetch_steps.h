@@ -5,8 +5,20 @@
 #define QUOIT_SERVE_FETCH_STEPS_H
 
 #include "serve/digest.h"
+#include "serve/work.h"
 #include "serve/worker.h"
 #include "site/resolve.h"
+
+struct open_how;
+
+/* An open beneath a root that the workers may not read: a helper does it. */
+struct delegated_open {
+	struct work work;
+	struct fetch *fetch;
+	int root;
+	const char *name; /* the fetch's, which stays as it is until then */
+	const struct open_how *how;
+};
 
 struct fetch {
 	uint32_t index;      /* in worker->fetches; in the tag of its operations */
@@ -15,7 +27,8 @@ struct fetch {
 	struct resolve resolve;
 	struct text name;      /* that resolve asks about */
 	struct text rewritten; /* the path, when a rule rewrote it */
-	bool is_opening;       /* an open is in the kernel */
+	bool is_opening;       /* an open is in the kernel, or with a helper */
+	struct delegated_open delegated;
 	enum resolve_step step;
 	bool is_following; /* ... which only finds out where a link leads that the kernel did not follow */
 	bool has_followed;

@@ -10,6 +10,8 @@
  * belongs to the pool, and all the ring thread may do with it is job_cancel(). One pool serves all
  * ring threads; each of them has an outbox.
  *
+ * The threads can be replaced by others, with other rights, while they work: jobs_renew().
+ *
  * Low jobs (compressing files) run on a thread of their own that only gets processor and disk time
  * that nobody else wants. It shares no lock with anybody, so whoever waits never waits for it.
  */
@@ -68,6 +70,13 @@ int jobs_create(unsigned threads, struct jobs **ret_jobs, struct fault *fault);
  */
 typedef int jobs_begin(void *context, bool low, struct fault *fault);
 int jobs_start(struct jobs *jobs, bool low, jobs_begin *begin, void *context, struct fault *fault);
+
+/*
+ * New threads in place of those that there are, each with its `begin`; the queues stay. The ones of before
+ * take no job any more, end after the one that they are at, and are not waited for. Low jobs still run one at
+ * a time. From the thread that made the pool. On failure -errno with a sentence, and all is as before.
+ */
+int jobs_renew(struct jobs *jobs, jobs_begin *begin, void *context, struct fault *fault);
 
 /*
  * Waits for the jobs that run (cancel them before), hands those that wait to their outboxes as cancelled, and

@@ -43,15 +43,15 @@ static void warn_of_differences(const struct server *server, const struct plan *
 		log_warning("precompress is new in the configuration; that takes effect at the next start");
 }
 
-/* Could the threads that run serve these? */
-static int check_sites(struct server *server, const struct sites *sites)
+/* Have the threads that run serve these, once they are published. */
+static int prepare_sites(struct server *server, struct sites *sites)
 {
 	int error = 0;
 
 	/* The folder is that of the start, the roots are new. */
 	if (server->compressor)
 		error = compress_check_place(&server->config, sites, &server->fault);
-	return error < 0 ? error : server_check_covered(server, sites);
+	return error < 0 ? error : server_cover(server, sites);
 }
 
 /* Takes the plan's sites. */
@@ -80,7 +80,7 @@ int quoit_reload(struct quoit *quoit)
 	error = server_make_plan(server, &plan);
 	if (error < 0)
 		return error;
-	error = check_sites(server, plan.sites);
+	error = prepare_sites(server, plan.sites);
 	if (error == 0) {
 		warn_of_differences(server, &plan);
 		publish(server, &plan);
@@ -92,19 +92,23 @@ int quoit_reload(struct quoit *quoit)
 	return error;
 }
 
-/* Does the path lead elsewhere by now? While it leads nowhere somebody is in the midst of switching it. */
-static bool root_has_moved(const struct site *site)
+/*
+ * Does the path lead elsewhere by now, or was the folder taken along to where it may not be read? While the
+ * path leads nowhere somebody is in the midst of switching it.
+ */
+static bool root_has_moved(const struct server *server, const struct site *site)
 {
 	struct stat open, now;
 
-	return fstat(site->root, &open) == 0 && stat(site->options.root, &now) == 0 &&
-	       (open.st_dev != now.st_dev || open.st_ino != now.st_ino);
+	if (fstat(site->root, &open) < 0 || stat(site->options.root, &now) < 0)
+		return false;
+	return open.st_dev != now.st_dev || open.st_ino != now.st_ino || !server_covers(server, site);
 }
 
-static bool roots_have_moved(const struct sites *sites)
+static bool roots_have_moved(const struct server *server)
 {
-	for (unsigned i = 0; i < sites->count; i++)
-		if (root_has_moved(sites->site[i]))
+	for (unsigned i = 0; i < server->sites->count; i++)
+		if (root_has_moved(server, server->sites->site[i]))
 			return true;
 	return false;
 }
@@ -120,7 +124,7 @@ static int follow_roots(struct server *server)
 	problems_deinit(&problems);
 	if (error < 0)
 		return error;
-	error = check_sites(server, plan.sites);
+	error = prepare_sites(server, plan.sites);
 	if (error == 0)
 		publish(server, &plan);
 	plan_deinit(&plan);
@@ -135,7 +139,7 @@ int quoit_tend(struct quoit *quoit, unsigned *ret_again_ms)
 
 	/* Twice within the time that something may be old, so that it never is older. */
 	*ret_again_ms = (unsigned)(again > TEND_MIN_MS ? again : TEND_MIN_MS);
-	if (!server->started || server->is_draining || !roots_have_moved(server->sites))
+	if (!server->started || server->is_draining || !roots_have_moved(server))
 		return 0;
 	error = follow_roots(server);
 	return error < 0 ? error : 1;

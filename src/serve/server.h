@@ -56,6 +56,7 @@ struct server {
 	bool owns_process;               /* quoit_own_process() */
 	struct confine_user user;        /* of the option, with a group list while it runs */
 	struct confine *confine;         /* NULL while it does not run */
+	struct confine *helpers_confine; /* of helpers that have replaced the first ones; NULL: none have */
 	struct text confinement;         /* what quoit_confinement() says */
 
 	pthread_mutex_t lock; /* of what follows */
@@ -105,8 +106,13 @@ int server_confine(struct server *server);
 void server_unconfine(struct server *server);
 /* The workers run: put it into words. */
 void server_describe_confinement(struct server *server);
-/* Could the threads that run read these? -EACCES with a sentence: a new start is needed. */
-int server_check_covered(struct server *server, const struct sites *sites);
+/*
+ * Before these are published: find out which of their roots the workers may not read (is_delegated), and see to
+ * it that helpers may, by replacing them where needed. 0, or -errno with a sentence and all as before.
+ */
+int server_cover(struct server *server, struct sites *sites);
+/* Once published: may who opens beneath its root still do so? A folder can be moved to where nobody may. */
+bool server_covers(const struct server *server, const struct site *site);
 
 /* Make the soft limit on descriptors as high as it may be. */
 void server_raise_descriptors(void);

@@ -7,8 +7,11 @@
  * what is of a thread. What is of the process is done only where it was asked for: the user by its
  * option, core dumps by theirs or by a program that has said that the process is the server's.
  *
- * A root that is reached by a symbolic link is usually deployed by switching that link, so the folder
- * that holds what the link names is readable as well: the next one will lie there, too.
+ * What workers may read is settled at start, since a thread can only give up more. A root that comes later
+ * and lies elsewhere is helpers' work: they hold no connection, so others take their place that may read it,
+ * and open for the workers (serve/fetch_steps). What workers open themselves is quicker, so, where a
+ * root is reached by a symbolic link, which is usually switched in a deployment, the folder that holds
+ * what the link names is readable from the start: the next one will lie there, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,11 +33,12 @@
 #include "serve/jobs.h"
 #include "serve/server.h"
 
-/* Roots of sites, which are theirs, and behind them what was opened here. */
+/* What threads are to read: roots of sites, which are theirs, and what was opened here. */
 struct folders {
 	int *fd;
 	unsigned count;
-	unsigned borrowed;
+	int *opened;
+	unsigned opened_count;
 };
 
 /* The user */
@@ -130,88 +134,93 @@ static void add(struct folders *folders, int fd)
 		folders->fd[folders->count++] = fd;
 }
 
-/* What the option `readable` names. */
-static int add_readable(struct folders *folders, const char *list, struct fault *fault)
+static void add_opened(struct folders *folders, int fd)
 {
-	while (*list) {
-		size_t size = strcspn(list, ",");
-		char path[PATH_MAX];
-		int fd;
+	add(folders, fd);
+	if (fd >= 0)
+		folders->opened[folders->opened_count++] = fd;
+}
 
-		snprintf(path, sizeof(path), "%.*s", (int)size, list);
-		fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0)
-			return fault_set(fault, -errno,
-					 "--readable: the folder %s cannot be opened: %s; leave it out", path,
-					 strerror(errno));
-		add(folders, fd);
-		list += size + (list[size] == ',');
+static int add_sites(struct folders *folders, const struct sites *sites, struct fault *fault)
+{
+	int all;
+
+	for (unsigned i = 0; i < sites->count; i++) {
+		add(folders, sites->site[i]->root);
+		add_opened(folders, open_link_holder(sites->site[i]->options.root));
 	}
+	if (!follows_links(sites))
+		return 0;
+	all = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (all < 0)
+		return fault_set(fault, -errno, "/ cannot be opened, for links to lead anywhere: %s",
+				 strerror(errno));
+	add_opened(folders, all);
 	return 0;
 }
 
-static unsigned count_items(const char *list)
+/* At most of this many sites, of two sets. False: no memory. */
+static bool folders_init(struct folders *folders, unsigned sites)
 {
-	unsigned count = 1;
+	size_t opened_max = sites + 2;
 
-	for (; *list; list++)
-		count += *list == ',';
-	return count;
+	*folders = (struct folders){ .fd = mem_alloc_zeroed(opened_max + sites, sizeof(*folders->fd)) };
+	folders->opened = folders->fd ? mem_alloc_zeroed(opened_max, sizeof(*folders->opened)) : NULL;
+	return folders->opened;
 }
 
-static int open_folders(const struct server *server, struct folders *folders, struct fault *fault)
+static void folders_deinit(struct folders *folders)
 {
-	const struct sites *sites = server->sites;
-
-	folders->fd = mem_alloc_zeroed(2 * sites->count + count_items(server->config.readable) + 1,
-				       sizeof(*folders->fd));
-	if (!folders->fd)
-		return fault_set(fault, -ENOMEM, "no memory");
-	for (unsigned i = 0; i < sites->count; i++)
-		add(folders, sites->site[i]->root);
-	folders->borrowed = folders->count;
-	for (unsigned i = 0; i < sites->count; i++)
-		add(folders, open_link_holder(sites->site[i]->options.root));
-	if (follows_links(sites))
-		add(folders, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-	return add_readable(folders, server->config.readable, fault);
-}
-
-static void close_folders(struct folders *folders)
-{
-	while (folders->count > folders->borrowed)
-		close(folders->fd[--folders->count]);
+	while (folders->opened_count > 0)
+		close(folders->opened[--folders->opened_count]);
+	mem_free(folders->opened);
 	mem_free(folders->fd);
 }
 
 /* The threads */
 
-static int create_confine(struct server *server)
+/* For who reads these sites, and those of before (NULL: there are none), whose requests are to be finished.
+ */
+static int create_confine(struct server *server, const struct sites *sites, const struct sites *before,
+			  struct confine **ret_confine)
 {
-	struct folders folders = { .fd = NULL };
-	int error = open_folders(server, &folders, &server->fault);
+	struct folders folders;
 	struct confine_setup setup = {
 		.landlock = (enum confine_mode)server->config.landlock,
 		.seccomp = (enum confine_mode)server->config.seccomp,
-		.folder = folders.fd,
-		.folder_count = folders.count,
-		.everywhere = follows_links(server->sites),
+		.everywhere = follows_links(sites) || (before && follows_links(before)),
 		.written = compress_folder(server->compressor),
+		.before = server->confine,
 	};
+	int error = -ENOMEM;
 
+	if (folders_init(&folders, sites->count + (before ? before->count : 0)))
+		error = add_sites(&folders, sites, &server->fault);
+	else
+		fault_set(&server->fault, error, "no memory");
+	if (error == 0 && before)
+		error = add_sites(&folders, before, &server->fault);
+	setup.folder = folders.fd;
+	setup.folder_count = folders.count;
 	if (error == 0)
-		error = confine_create(&setup, &server->confine, &server->fault);
-	close_folders(&folders);
+		error = confine_create(&setup, ret_confine, &server->fault);
+	folders_deinit(&folders);
 	return error;
+}
+
+/* The helpers' is the workers', until the first of them are replaced. */
+static struct confine *helpers_confine(const struct server *server)
+{
+	return server->helpers_confine ? server->helpers_confine : server->confine;
 }
 
 static int begin_helper(void *context, bool low, struct fault *fault)
 {
-	const struct server *server = context;
+	const struct confine *confine = context;
 	enum confine_role role = low ? CONFINE_LOW : CONFINE_HELPER;
-	int error = confine_files(server->confine, role, fault);
+	int error = confine_files(confine, role, fault);
 
-	return error < 0 ? error : confine_calls(server->confine, role, fault);
+	return error < 0 ? error : confine_calls(confine, role, fault);
 }
 
 /* What a library would read on its first use by a thread that may not: openssl.cnf, and what it names. */
@@ -241,36 +250,63 @@ int server_confine(struct server *server)
 		return error;
 	set_core_dumps(server);
 	load_configurations();
-	error = create_confine(server);
+	error = create_confine(server, server->sites, NULL, &server->confine);
 	if (error < 0)
 		return error;
-	return jobs_start(server->jobs, server->compressor != NULL, begin_helper, server, &server->fault);
+	return jobs_start(server->jobs, server->compressor != NULL, begin_helper, server->confine,
+			  &server->fault);
 }
 
 void server_unconfine(struct server *server)
 {
+	confine_destroy(server->helpers_confine);
 	confine_destroy(server->confine);
+	server->helpers_confine = NULL;
 	server->confine = NULL;
 	confine_user_deinit(&server->user);
 	text_clear(&server->confinement);
 }
 
-int server_check_covered(struct server *server, const struct sites *sites)
+static bool covers(const struct confine *confine, const struct site *site)
 {
-	if (follows_links(sites) && !confine_reads_everywhere(server->confine))
-		return fault_set(&server->fault, -EACCES,
-				 "symlinks is follow now, and what links lead to cannot be read: the threads "
-				 "have given that up; quoit upgrade, or a restart, starts others");
-	for (unsigned i = 0; i < sites->count; i++)
-		if (!confine_covers(server->confine, sites->site[i]->root))
-			return fault_set(
-				&server->fault, -EACCES,
-				"root %s lies outside of what the threads may still read; quoit upgrade, or "
-				"a "
-				"restart, starts others, or let --readable name a folder above it from the "
-				"start",
-				sites->site[i]->options.root);
+	if (site->options.symlinks == SYMLINKS_FOLLOW)
+		return confine_reads_everywhere(confine);
+	return confine_covers(confine, site->root);
+}
+
+static int replace_helpers(struct server *server, const struct sites *sites)
+{
+	struct confine *confine;
+	int error = create_confine(server, sites, server->sites, &confine);
+
+	if (error < 0)
+		return error;
+	error = jobs_renew(server->jobs, begin_helper, confine, &server->fault);
+	if (error < 0) {
+		confine_destroy(confine);
+		return error;
+	}
+	confine_destroy(server->helpers_confine);
+	server->helpers_confine = confine;
 	return 0;
+}
+
+int server_cover(struct server *server, struct sites *sites)
+{
+	bool are_covered = true;
+
+	for (unsigned i = 0; i < sites->count; i++) {
+		struct site *site = sites->site[i];
+
+		site->is_delegated = !covers(server->confine, site);
+		are_covered = are_covered && covers(helpers_confine(server), site);
+	}
+	return are_covered ? 0 : replace_helpers(server, sites);
+}
+
+bool server_covers(const struct server *server, const struct site *site)
+{
+	return covers(helpers_confine(server), site) && (site->is_delegated || covers(server->confine, site));
 }
 
 /* What to say */

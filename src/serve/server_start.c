@@ -47,16 +47,17 @@ static int fit_descriptors(struct server *server)
 {
 	struct config *config = &server->config;
 	struct rlimit limit;
-	uint64_t reserved;
+	uint64_t reserved, aside = 2 * server->sites->count + 8;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return 0;
 	/*
 	 * Per worker: ring or epoll, two eventfds, listeners and a copy of each for an upgrade; in all:
-	 * roots, twice in a reload, standard streams, helpers; commands and an upgrade's channel.
+	 * roots, twice in a reload, standard streams, helpers; what a reload has open
+	 * aside, or commands and an upgrade's channel.
 	 */
 	reserved = config->threads * (3 + 2 * config->listen_count) + 2 * server->inherited_count +
-		   2 * server->sites->count + 16 + 13;
+		   2 * server->sites->count + 16 + (aside > 13 ? aside : 13);
 	if (limit.rlim_cur < reserved + 16)
 		return fault_set(
 			&server->fault, -EMFILE,

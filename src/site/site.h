@@ -33,6 +33,7 @@ struct site {
 	const struct site *above;    /* the default site, whose rules come first; NULL for itself */
 	struct site_options options; /* owned */
 	int root;                    /* O_PATH descriptor of the root; -1 until serve/ has opened it */
+	bool is_delegated;           /* serve/: the workers may not open beneath the root, and helpers do */
 	char max_age[32];            /* "max-age=3600" */
 
 	/*
