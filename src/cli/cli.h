@@ -3,6 +3,8 @@
 #ifndef QUOIT_CLI_CLI_H
 #define QUOIT_CLI_CLI_H
 
+#include <stddef.h>
+
 struct quoit;
 
 /* Exit codes, the same for every subcommand. */
@@ -25,6 +27,19 @@ extern const char *cli_program;
 
 /* Print "quoit: ..." to standard error and return `code`. */
 int cli_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same, of what is no error. */
+void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * From now on nothing that is said is waited for: a line that a pipe nobody reads does not take at once is
+ * lost, and the next one that is written tells how many were. For a server that runs, and for one that
+ * another waits for.
+ */
+void cli_stop_waiting(void);
+
+/* Write a line to a descriptor, cut at what a pipe that is ready takes, or not at all if that would wait. */
+int cli_write_now(int fd, const char *line, size_t size);
 
 /* Standard output may be a full disk or a closed pipe: that is a failure like any other. */
 int cli_flush(void);

@@ -3,10 +3,11 @@
  * `quoit reload`, `upgrade`, `drain` and `stop`: a word to a server that runs, and its answer.
  *
  * The server is named by its control socket or its process id, or is the only one there. Of those with
- * --control auto /proc/net/unix has the names; the kernel says who is behind one (SO_PEERCRED), so nobody
- * else can pass for it. The answer is printed, and is the exit code.
+ * --control auto /proc/net/unix has the names; the kernel says which user is behind one (SO_PEERCRED), so no
+ * other user can pass for it. The answer is printed, and is the exit code.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -23,16 +25,21 @@
 #define SERVERS_MAX 64
 /* A server that is asked where it listens is not waited for any longer. */
 #define WHERE_TIME_S 2
+/* Nor is one whose queue is full, which is full for a moment or for ever. */
+#define BUSY_TRIES 40
+#define BUSY_NAP_MS 50
 
 struct found {
 	char name[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* abstract, without its NUL in front */
 	pid_t pid;
+	uid_t user;
 };
 
 struct search {
 	struct found server[SERVERS_MAX];
 	unsigned count;
 	unsigned foreign; /* of other users */
+	unsigned busy;    /* of who knows whom: nobody gets into their queue */
 };
 
 struct wanted {
@@ -100,26 +107,56 @@ static int read_wanted(int count, char **arguments, struct wanted *wanted)
 	return CLI_OK;
 }
 
-/* A connection to a name, abstract or a path, or -1 and errno. */
+/*
+ * A connection to a name, abstract or a path, or -1 and errno: EAGAIN when its queue is full. That is not
+ * waited for here: any user may have taken the name, to keep others from getting to theirs.
+ */
 static int open_connection(const char *text, int is_abstract)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	size_t size = strlen(text);
-	int fd;
+	int fd, error;
 
 	if (size + is_abstract >= sizeof(name.sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	memcpy(name.sun_path + is_abstract, text, size);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	if (connect(fd, (struct sockaddr *)&name,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)is_abstract + size)) == 0)
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)is_abstract + size)) == 0 &&
+	    fcntl(fd, F_SETFL, 0) == 0)
 		return fd;
+	error = errno;
 	close(fd);
+	errno = error;
 	return -1;
+}
+
+static void take_nap(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = BUSY_NAP_MS * 1000000L }, NULL);
+}
+
+/* The same to the one that is meant: its queue is given time. */
+static int reach(const char *text, int is_abstract)
+{
+	int fd = open_connection(text, is_abstract);
+
+	for (unsigned i = 0; i < BUSY_TRIES && fd < 0 && errno == EAGAIN; i++) {
+		take_nap();
+		fd = open_connection(text, is_abstract);
+	}
+	return fd;
+}
+
+static const char *explain(int error)
+{
+	return error == EAGAIN
+		       ? "it is busy and takes no commands; try again, or send it a signal (see quoit(1))"
+		       : strerror(error);
 }
 
 static int peer_of(int fd, struct ucred *ret_peer)
@@ -134,9 +171,12 @@ static void consider(struct search *search, const char *name, const struct wante
 	struct ucred peer;
 	int fd = open_connection(name, 1);
 
-	if (fd < 0)
+	if (fd < 0) {
+		search->busy += errno == EAGAIN;
 		return;
+	}
 	if (peer_of(fd, &peer) == 0) {
+		found->user = peer.uid;
 		found->pid = peer.pid > 0 ? peer.pid : (pid_t)strtol(name + strlen(CONTROL_PREFIX), NULL, 10);
 		snprintf(found->name, sizeof(found->name), "%s", name);
 		if (peer.uid != geteuid() && geteuid() != 0)
@@ -166,13 +206,42 @@ static int find_servers(const struct wanted *wanted, struct search *search)
 	return CLI_OK;
 }
 
+static int search_patiently(const struct wanted *wanted, struct search *search)
+{
+	int code = find_servers(wanted, search);
+
+	for (unsigned i = 0; i < BUSY_TRIES && code == CLI_OK && search->count == 0 && search->busy > 0;
+	     i++) {
+		take_nap();
+		*search = (struct search){ .count = 0 };
+		code = find_servers(wanted, search);
+	}
+	return code;
+}
+
+/* Who answers may be a stranger, where root asks: nothing of it moves a terminal's cursor (C0, DEL, C1). */
+static void clean(char *text)
+{
+	for (; *text; text++) {
+		unsigned char byte = (unsigned char)*text, next = (unsigned char)text[1];
+
+		if (byte < ' ' || byte == 0x7f)
+			*text = '?';
+		else if (byte == 0xc2 && next >= 0x80 && next < 0xa0)
+			text[0] = text[1] = '?';
+	}
+}
+
 /* One line: what the server says, without its end. -1: it said nothing. */
 static ssize_t ask(int fd, const char *command, char *out, size_t capacity)
 {
+	char line[CONTROL_LINE_MAX];
+	int length = snprintf(line, sizeof(line), "%s\n", command);
 	size_t size = 0;
 	ssize_t got;
 
-	if (send(fd, command, strlen(command), MSG_NOSIGNAL) < 0 || send(fd, "\n", 1, MSG_NOSIGNAL) < 0)
+	/* Who may not command is told so and hung up on before it has said anything. */
+	if (send(fd, line, (size_t)length, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
 		return -1;
 	while (size < capacity - 1 && !memchr(out, '\n', size)) {
 		got = recv(fd, out + size, capacity - 1 - size, 0);
@@ -184,22 +253,25 @@ static ssize_t ask(int fd, const char *command, char *out, size_t capacity)
 	}
 	out[size] = 0;
 	out[strcspn(out, "\n")] = 0;
+	clean(out);
 	return size > 0 ? (ssize_t)size : -1;
 }
 
 static void list_server(const struct found *found)
 {
 	struct timeval limit = { .tv_sec = WHERE_TIME_S };
-	char answer[CONTROL_ANSWER_MAX + 16] = "";
+	char answer[CONTROL_ANSWER_MAX + 16] = "", user[32] = "";
 	int fd = open_connection(found->name, 1);
 
 	if (fd < 0)
 		return;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (found->user != geteuid())
+		snprintf(user, sizeof(user), "  (of user %lu)", (unsigned long)found->user);
 	if (ask(fd, "where", answer, sizeof(answer)) > 0 && strncmp(answer, "ok ", 3) == 0)
-		fprintf(stderr, "  --pid %ld  %s\n", (long)found->pid, answer + 3);
+		fprintf(stderr, "  --pid %ld  %s%s\n", (long)found->pid, answer + 3, user);
 	else
-		fprintf(stderr, "  --pid %ld\n", (long)found->pid);
+		fprintf(stderr, "  --pid %ld%s\n", (long)found->pid, user);
 	close(fd);
 }
 
@@ -232,22 +304,22 @@ static int connect_wanted(const struct wanted *wanted, int *ret_fd)
 	int code, fd;
 
 	if (wanted->path) {
-		fd = open_connection(wanted->path, 0);
+		fd = reach(wanted->path, 0);
 		if (fd < 0)
 			return cli_error(CLI_FAILED, "--control %s: no server can be reached there: %s",
-					 wanted->path, strerror(errno));
+					 wanted->path, explain(errno));
 		*ret_fd = fd;
 		return CLI_OK;
 	}
-	code = find_servers(wanted, &search);
+	code = search_patiently(wanted, &search);
 	if (code != CLI_OK)
 		return code;
 	if (search.count != 1)
 		return refuse_search(&search, wanted);
-	fd = open_connection(search.server[0].name, 1);
+	fd = reach(search.server[0].name, 1);
 	if (fd < 0 || peer_of(fd, &peer) < 0)
 		return cli_error(CLI_FAILED, "process %ld cannot be reached: %s", (long)search.server[0].pid,
-				 strerror(errno));
+				 explain(errno));
 	*ret_fd = fd;
 	return CLI_OK;
 }

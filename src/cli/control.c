@@ -23,6 +23,8 @@
 #include "cli.h"
 
 #define PATIENCE_MS 3000
+/* Who waits in the queue keeps it ready: without descriptors it would be asked in a circle. */
+#define RETRY_MS 1000
 
 static int bind_abstract(int fd)
 {
@@ -172,8 +174,10 @@ uint64_t control_watch(const struct control *control, struct pollfd *polls)
 		else if (!client->is_asked && client->deadline_ms < until)
 			until = client->deadline_ms;
 	}
-	if (!polls[CONTROL_CLIENTS].revents)
+	if (!polls[CONTROL_CLIENTS].revents || control->retry_ms > 0)
 		polls[CONTROL_CLIENTS].fd = -1;
+	if (control->fd >= 0 && control->retry_ms > 0 && control->retry_ms < until)
+		until = control->retry_ms;
 	polls[CONTROL_CLIENTS].revents = 0;
 	return until;
 }
@@ -190,8 +194,11 @@ static void take_client(struct control *control, uint64_t now_ms)
 {
 	int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), place = 0;
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			control->retry_ms = now_ms + RETRY_MS;
 		return;
+	}
 	while (place < CONTROL_CLIENTS && control->client[place].fd >= 0)
 		place++;
 	if (place == CONTROL_CLIENTS) {
@@ -226,6 +233,8 @@ static int read_client(struct control_client *client)
 
 int control_next(struct control *control, struct pollfd *polls, uint64_t now_ms)
 {
+	if (control->retry_ms <= now_ms)
+		control->retry_ms = 0;
 	for (int i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *client = &control->client[i];
 

@@ -32,7 +32,8 @@ struct control_client {
 };
 
 struct control {
-	int fd;                                                 /* -1: there is none */
+	int fd;            /* -1: there is none */
+	uint64_t retry_ms; /* nobody can be accepted until then; 0: it works */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* "": no file */
 	dev_t device; /* of the file: it is removed only if it still is ours */
 	ino_t inode;

@@ -5,6 +5,8 @@
  * A subcommand is a row of the table here and a file of its own beside it.
  */
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,6 +36,45 @@ static const struct {
 
 const char *cli_program = "quoit";
 
+static int is_waiting = 1;
+static unsigned lost; /* lines */
+
+void cli_stop_waiting(void)
+{
+	is_waiting = 0;
+}
+
+/* poll(2) promises a page of a pipe: also when a worker writes between the two, there is room for a line. */
+int cli_write_now(int fd, const char *line, size_t size)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+
+	if (size > PIPE_BUF)
+		size = PIPE_BUF;
+	if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
+		return -1;
+	return write(fd, line, size) == (ssize_t)size ? 0 : -1;
+}
+
+void cli_say(const char *format, ...)
+{
+	char text[1024], line[sizeof(text) + 64];
+	va_list arguments;
+	int size;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (is_waiting) {
+		fprintf(stderr, "quoit: %s\n", text);
+		return;
+	}
+	size = lost == 0
+		       ? snprintf(line, sizeof(line), "quoit: %s\n", text)
+		       : snprintf(line, sizeof(line), "quoit: (%u earlier lines were lost) %s\n", lost, text);
+	lost = cli_write_now(STDERR_FILENO, line, (size_t)size) == 0 ? 0 : lost + 1;
+}
+
 int cli_error(int code, const char *format, ...)
 {
 	char text[1024];
@@ -42,15 +83,16 @@ int cli_error(int code, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	fprintf(stderr, "quoit: %s\n", text);
 	predecessor_tell_error(text);
+	cli_say("%s", text);
 	return code;
 }
 
 /*
  * A closed standard descriptor would be given to the next thing that is opened, a listener say, and
  * messages would go there. Filled the wrong way round, so that using it still fails. And a
- * reader of messages that has gone must not end a server.
+ * reader of messages that has gone must not end a server, nor must a parent that ignored its children make
+ * the end of a successor, which is waited for, go by unseen.
  */
 static int prepare_process(void)
 {
@@ -60,7 +102,7 @@ static int prepare_process(void)
 		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
 			return -1;
 	}
-	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0;
+	return signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ? -1 : 0;
 }
 
 static int help(FILE *out)

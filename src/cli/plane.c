@@ -13,7 +13,6 @@
 #include "plane.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -95,7 +94,7 @@ static void reload(struct plane *plane, int client)
 		cli_error(CLI_OK, "%s", text);
 	} else {
 		snprintf(text, sizeof(text), "reloaded %s", quoit_root(plane->quoit));
-		fprintf(stderr, "quoit: %s\n", text);
+		cli_say("%s", text);
 		plane->must_forward_reload = plane->successor.pid > 0;
 		plane->complaint[0] = 0;
 	}
@@ -114,7 +113,7 @@ static void drain(struct plane *plane)
 
 static void fail_upgrade(struct plane *plane, const char *text)
 {
-	cli_error(CLI_OK, "upgrade: %s; serving on as before", text);
+	cli_error(CLI_OK, "upgrade: %s%s", text, plane->is_told_to_end ? "" : "; serving on as before");
 	control_answer(&plane->control, plane->asker, 0, text);
 	plane->asker = -1;
 }
@@ -127,7 +126,7 @@ static void begin_end(struct plane *plane)
 	plane->is_told_to_end = 1;
 	if (plane->successor.pid > 0 && !plane->successor.is_ready) {
 		successor_abandon(&plane->successor, NULL);
-		fail_upgrade(plane, "the server was told to end");
+		fail_upgrade(plane, "given up, as the server was told to end");
 	}
 	/* Whoever has a successor is not the service any more. */
 	if (!plane->successor.is_ready)
@@ -144,9 +143,9 @@ static void end_by_signal(struct plane *plane)
 
 /* Upgrade */
 
-static uint64_t upgrade_time_ms(struct plane *plane)
+static uint64_t option_ms(struct quoit *quoit, const char *name)
 {
-	const char *seconds = quoit_value(plane->quoit, "upgrade-time");
+	const char *seconds = quoit_value(quoit, name);
 
 	return seconds ? (uint64_t)(strtod(seconds, NULL) * 1000) : 0;
 }
@@ -171,9 +170,10 @@ static void upgrade(struct plane *plane, int client)
 		return;
 	}
 	plane->asker = client;
+	plane->must_forward_reload = 0;
 	if (successor_start(&plane->successor, plane->quoit, control) < 0)
 		fail_upgrade(plane, plane->successor.error);
-	plane->successor_end_ms = now_ms() + upgrade_time_ms(plane);
+	plane->successor_end_ms = now_ms() + option_ms(plane->quoit, "upgrade-time");
 }
 
 /* The successor has heard that it is alone, or has gone: it may be commanded, so it may be named. */
@@ -193,12 +193,13 @@ static void hand_over(struct plane *plane)
 	struct successor *successor = &plane->successor;
 
 	successor_let_go(successor, plane->quoit);
-	if (plane->must_forward_reload)
-		kill(successor->pid, SIGHUP);
 	notify_successor(successor->pid);
 	control_close(&plane->control, successor->has_control);
 	successor_tell(successor);
-	fprintf(stderr, "quoit: process %ld has taken over\n", (long)successor->pid);
+	/* Not before: it may speak to the service manager from now on. */
+	if (plane->must_forward_reload)
+		kill(successor->pid, SIGHUP);
+	cli_say("process %ld has taken over", (long)successor->pid);
 	drain(plane);
 }
 
@@ -219,14 +220,16 @@ static void hear_successor(struct plane *plane)
 
 static void check_successor(struct plane *plane, uint64_t now)
 {
+	struct successor *successor = &plane->successor;
 	char text[96];
 
-	if (plane->successor.pid <= 0 || plane->successor.is_ready || now < plane->successor_end_ms)
+	if (successor->pid <= 0 || successor->is_ready || now < plane->successor_end_ms)
 		return;
 	snprintf(text, sizeof(text), "the new process was not ready within --upgrade-time %s",
 		 quoit_value(plane->quoit, "upgrade-time"));
-	successor_abandon(&plane->successor, text);
-	fail_upgrade(plane, text);
+	/* It may have said why, and take long to end. */
+	successor_abandon(successor, successor->error[0] ? NULL : text);
+	fail_upgrade(plane, successor->error);
 }
 
 /* What happens */
@@ -289,7 +292,7 @@ static void tend(struct plane *plane, uint64_t now)
 	result = quoit_tend(plane->quoit, &again_ms);
 	plane->tend_ms = now + again_ms;
 	if (result > 0) {
-		fprintf(stderr, "quoit: a root has moved; serving %s\n", quoit_root(plane->quoit));
+		cli_say("a root has moved; serving %s", quoit_root(plane->quoit));
 		notify_ready(plane->quoit);
 	}
 	if (result < 0 && strcmp(plane->complaint, quoit_error(plane->quoit)) != 0) {
@@ -347,8 +350,13 @@ static void turn(struct plane *plane)
 	uint64_t client_ms = control_watch(&plane->control, &polls[POLL_CONTROL]), now = now_ms();
 	int client;
 
-	if (poll(polls, POLLS, time_until(plane, now, client_ms)) < 0)
-		return; /* interrupted, or no memory for a moment */
+	if (poll(polls, POLLS, time_until(plane, now, client_ms)) < 0) {
+		if (errno == EINTR)
+			return;
+		/* Without memory, or with fewer descriptors allowed than POLLS: signals are heard still. */
+		quoit_join(plane->quoit, LOOK_DRAINING_MS);
+		polls[POLL_SIGNALS].revents = POLLIN;
+	}
 	if (polls[POLL_SUCCESSOR].revents)
 		hear_successor(plane);
 	if (polls[POLL_PREDECESSOR].revents) {
@@ -379,20 +387,27 @@ static int open_plane(struct plane *plane, int inherited)
 	return control_open(&plane->control, quoit_value(plane->quoit, "control"), inherited);
 }
 
-/* A server that could not be made whole owns nothing that its predecessor has. */
-static void give_back(struct quoit *quoit)
+/*
+ * A server that could not be made whole owns nothing that its predecessor has. But its workers have accepted
+ * already: who came to them is answered, and who waits is left to the predecessor.
+ */
+static void withdraw(struct quoit *quoit)
 {
 	int is_lent;
 
 	for (unsigned i = 0; quoit_listener(quoit, i, &is_lent) >= 0; i++)
 		quoit_lend(quoit, i);
+	quoit_drain(quoit);
+	quoit_join(quoit, (unsigned)option_ms(quoit, "drain-time"));
 }
 
 int plane_run(struct quoit *quoit, int inherited, int (*announce)(const struct quoit *quoit))
 {
 	struct plane plane = { .quoit = quoit, .signals = -1, .asker = -1, .successor = { .channel = -1 } };
-	int code = open_plane(&plane, inherited), is_heir;
+	int code, is_heir;
 
+	cli_stop_waiting();
+	code = open_plane(&plane, inherited);
 	/* A successor's standard output may have been closed long ago. */
 	if (code == CLI_OK && announce(quoit) != 0 && !predecessor_is_there())
 		code = cli_error(CLI_FAILED, "standard output cannot be written");
@@ -402,7 +417,7 @@ int plane_run(struct quoit *quoit, int inherited, int (*announce)(const struct q
 	else if (code == CLI_OK)
 		speak_for_service(&plane);
 	else if (predecessor_is_there())
-		give_back(quoit);
+		withdraw(quoit);
 	while (code == CLI_OK && quoit_join(quoit, 0) < 0)
 		turn(&plane);
 	if (plane.successor.is_ready) {

@@ -7,8 +7,10 @@
  * no line here.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "plane.h"
@@ -78,15 +80,32 @@ static int read_arguments(struct quoit *quoit, int count, char **arguments)
 	return quoit_set(quoit, "root", root) < 0 ? cli_error(CLI_USAGE, "%s", quoit_error(quoit)) : CLI_OK;
 }
 
+/*
+ * Who started the first server may wait for these lines, and is waited for. Nobody waits for a successor's:
+ * its standard output may be a pipe that has not been read for weeks.
+ */
+static void print_line(const char *line)
+{
+	if (predecessor_is_there())
+		cli_write_now(STDOUT_FILENO, line, strlen(line));
+	else
+		fputs(line, stdout);
+}
+
 static int announce(const struct quoit *quoit)
 {
+	char line[PATH_MAX + 512];
 	const char *address;
 	unsigned threads = quoit_threads(quoit);
 
-	for (unsigned i = 0; (address = quoit_address(quoit, i)); i++)
-		printf("quoit %s: serving %s on %s (%u thread%s, %s)\n", quoit_version(), quoit_root(quoit),
-		       address, threads, threads == 1 ? "" : "s", quoit_engine(quoit));
-	printf("quoit %s: confined: %s\n", quoit_version(), quoit_confinement(quoit));
+	for (unsigned i = 0; (address = quoit_address(quoit, i)); i++) {
+		snprintf(line, sizeof(line), "quoit %s: serving %s on %s (%u thread%s, %s)\n",
+			 quoit_version(), quoit_root(quoit), address, threads, threads == 1 ? "" : "s",
+			 quoit_engine(quoit));
+		print_line(line);
+	}
+	snprintf(line, sizeof(line), "quoit %s: confined: %s\n", quoit_version(), quoit_confinement(quoit));
+	print_line(line);
 	return fflush(stdout);
 }
 
@@ -97,6 +116,8 @@ static int run(struct quoit *quoit, int count, char **arguments)
 
 	if (code == CLI_OK)
 		code = predecessor_inherit(quoit, &control);
+	if (predecessor_is_there())
+		cli_stop_waiting();
 	if (code != CLI_OK)
 		return code;
 	plane_catch_signals();
