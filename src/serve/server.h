@@ -107,8 +107,8 @@ void server_unconfine(struct server *server);
 /* The workers run: put it into words. */
 void server_describe_confinement(struct server *server);
 /*
- * Before these are published: find out which of their roots the workers may not read (is_delegated), and see to
- * it that helpers may, by replacing them where needed. 0, or -errno with a sentence and all as before.
+ * Before these are published: find out which of their roots the workers may not read (is_delegated), and see
+ * to it that helpers may, by replacing them where needed. 0, or -errno with a sentence and all as before.
  */
 int server_cover(struct server *server, struct sites *sites);
 /* Once published: may who opens beneath its root still do so? A folder can be moved to where nobody may. */
