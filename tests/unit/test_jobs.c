@@ -2,9 +2,7 @@
 /*
  * serve/jobs: whatever is submitted comes back once, in order, and holds nobody up.
  *
- * The tests hold helpers fast with a gate: a job that runs until the test lets it go. Waiting is
- * bounded; what should come and does not fails after TIMEOUT_MS. Made to run under the thread
- * sanitizer as well.
+ * The pool and its gate are in jobs_stage.h. Made to run under the thread sanitizer as well.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,23 +10,19 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "serve/jobs.h"
+#include "jobs_stage.h"
 
-#define TIMEOUT_MS 20000
 #define STORM_THREADS 4
 #define STORM_JOBS 2000
 #define STORM_AT_ONCE 64
@@ -42,15 +36,6 @@ struct task {
 	cpu_set_t cpus;
 	int policy, nice;
 };
-
-struct world {
-	struct jobs *jobs;
-	struct job_outbox outbox;
-	int wake_fd;
-	sem_t begun, gate;
-};
-
-static struct world world;
 
 static void run_plain(struct job *job)
 {
@@ -68,14 +53,13 @@ static void run_plain(struct job *job)
 /* Tells that it has begun, and waits to be let go. */
 static void run_gated(struct job *job)
 {
-	sem_post(&world.begun);
-	sem_wait(&world.gate);
+	wait_at_gate();
 	run_plain(job);
 }
 
 static void run_until_cancelled(struct job *job)
 {
-	sem_post(&world.begun);
+	sem_post(&stage.begun);
 	while (!atomic_load(&job->cancel))
 		sched_yield();
 	job->result = -ECANCELED;
@@ -85,27 +69,6 @@ static void run_slow(struct job *job)
 {
 	usleep(20000);
 	job->result = 7;
-}
-
-static void begin(unsigned threads)
-{
-	struct fault fault;
-
-	assert_int_equal(jobs_create(threads, &world.jobs, &fault), 0);
-	world.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	assert_true(world.wake_fd >= 0);
-	job_outbox_init(&world.outbox, world.wake_fd);
-	sem_init(&world.begun, 0, 0);
-	sem_init(&world.gate, 0, 0);
-}
-
-static void end(void)
-{
-	job_outbox_deinit(&world.outbox);
-	jobs_destroy(world.jobs);
-	close(world.wake_fd);
-	sem_destroy(&world.begun);
-	sem_destroy(&world.gate);
 }
 
 static struct task make(void (*run)(struct job *), bool low)
@@ -120,34 +83,7 @@ static struct task make(void (*run)(struct job *), bool low)
 
 static void submit(struct task *task)
 {
-	assert_int_equal(jobs_submit(world.jobs, &task->job, &world.outbox), 0);
-}
-
-static void await_begun(unsigned count)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += TIMEOUT_MS / 1000;
-	for (unsigned i = 0; i < count; i++)
-		assert_int_equal(sem_timedwait(&world.begun, &until), 0);
-}
-
-/* As a worker does it: wake up, read, take. Returns the list. */
-static struct job *receive(struct job_outbox *outbox)
-{
-	struct pollfd wake = { .fd = outbox->wake_fd, .events = POLLIN };
-	uint64_t count;
-
-	if (poll(&wake, 1, TIMEOUT_MS) != 1 || read(outbox->wake_fd, &count, sizeof(count)) != sizeof(count))
-		return NULL;
-	return job_outbox_take(outbox);
-}
-
-static void receive_until(unsigned pending)
-{
-	while (world.outbox.pending > pending)
-		assert_non_null(receive(&world.outbox));
+	assert_int_equal(jobs_submit(stage.jobs, &task->job, &stage.outbox), 0);
 }
 
 /* Exactly these come back next, in this order. */
@@ -157,7 +93,7 @@ static void expect(unsigned count, struct task *const task[])
 
 	for (unsigned i = 0; i < count; i++) {
 		if (!job)
-			job = receive(&world.outbox);
+			job = receive(&stage.outbox);
 		assert_ptr_equal(job, task[i]);
 		job = job->next;
 	}
@@ -183,7 +119,7 @@ static void a_pool_without_jobs_has_no_threads(void **state)
 	unsigned before = thread_count();
 
 	(void)state;
-	begin(4);
+	stage_begin(4);
 	assert_int_equal(thread_count(), before);
 	submit(&task);
 	assert_true(thread_count() > before);
@@ -197,7 +133,7 @@ static void there_are_no_more_threads_than_allowed(void **state)
 	struct task gated[3], plain = make(run_plain, false);
 
 	(void)state;
-	begin(3);
+	stage_begin(3);
 	for (unsigned i = 0; i < 3; i++) {
 		gated[i] = make(run_gated, false);
 		submit(&gated[i]);
@@ -206,11 +142,11 @@ static void there_are_no_more_threads_than_allowed(void **state)
 	await_begun(3);
 	submit(&plain);
 	assert_int_equal(atomic_load(&plain.runs), 0);
-	sem_post(&world.gate);
+	sem_post(&stage.gate);
 	receive_until(2);
 	assert_int_equal(atomic_load(&plain.runs), 1);
-	sem_post(&world.gate);
-	sem_post(&world.gate);
+	sem_post(&stage.gate);
+	sem_post(&stage.gate);
 	receive_until(0);
 	end();
 }
@@ -221,14 +157,14 @@ static void jobs_begin_in_the_order_in_which_they_come(void **state)
 
 	(void)state;
 	for (int low = 0; low < 2; low++) {
-		begin(1);
+		stage_begin(1);
 		for (int i = 0; i < 100; i++) {
 			task[i] = make(run_plain, low);
 			all[i] = &task[i];
 			submit(all[i]);
 		}
 		expect(100, all);
-		assert_int_equal(world.outbox.pending, 0);
+		assert_int_equal(stage.outbox.pending, 0);
 		end();
 	}
 }
@@ -240,14 +176,14 @@ static void a_job_that_is_cancelled_in_the_queue_does_not_run(void **state)
 
 	(void)state;
 	for (int low = 0; low < 2; low++) {
-		begin(1);
+		stage_begin(1);
 		gated = make(run_gated, low);
 		waiting = make(run_plain, low);
 		submit(&gated);
 		await_begun(1);
 		submit(&waiting);
 		job_cancel(&waiting.job);
-		sem_post(&world.gate);
+		sem_post(&stage.gate);
 		expect(2, (struct task *const[]){ &gated, &waiting });
 		assert_int_equal(gated.job.result, 7);
 		assert_int_equal(waiting.job.result, -ECANCELED);
@@ -261,7 +197,7 @@ static void a_job_that_runs_sees_that_it_is_cancelled(void **state)
 	struct task task = make(run_until_cancelled, false);
 
 	(void)state;
-	begin(1);
+	stage_begin(1);
 	submit(&task);
 	await_begun(1);
 	job_cancel(&task.job);
@@ -276,14 +212,14 @@ static void a_low_job_holds_up_nobody(void **state)
 	struct task low = make(run_gated, true), plain = make(run_plain, false);
 
 	(void)state;
-	begin(1);
+	stage_begin(1);
 	submit(&low);
 	await_begun(1);
 	submit(&plain);
 	expect_one(&plain);
 	assert_string_equal(plain.thread, "quoit-helper");
 	assert_int_equal(plain.policy, sched_getscheduler(0));
-	sem_post(&world.gate);
+	sem_post(&stage.gate);
 	expect_one(&low);
 	assert_string_equal(low.thread, "quoit-low");
 	assert_true(low.policy == SCHED_IDLE || low.nice == 19);
@@ -297,21 +233,21 @@ static void a_worker_is_woken_once_for_what_it_takes_at_once(void **state)
 	uint64_t count;
 
 	(void)state;
-	begin(1);
+	stage_begin(1);
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 10; i++) {
 			task[i] = make(i < 9 ? run_plain : run_gated, false);
 			submit(&task[i]);
 		}
 		await_begun(1); /* the last one has begun, so the others are in the outbox */
-		assert_int_equal(read(world.wake_fd, &count, sizeof(count)), sizeof(count));
+		assert_int_equal(read(stage.wake_fd, &count, sizeof(count)), sizeof(count));
 		assert_int_equal(count, 1);
-		sem_post(&world.gate);
-		for (struct job *job = job_outbox_take(&world.outbox); job; job = job->next)
+		sem_post(&stage.gate);
+		for (struct job *job = job_outbox_take(&stage.outbox); job; job = job->next)
 			assert_int_equal(job->result, 7);
-		if (world.outbox.pending > 0)
+		if (stage.outbox.pending > 0)
 			expect_one(&task[9]);
-		assert_int_equal(read(world.wake_fd, &count, sizeof(count)), -1);
+		assert_int_equal(read(stage.wake_fd, &count, sizeof(count)), -1);
 	}
 	end();
 }
@@ -329,7 +265,7 @@ static void a_helper_inherits_nothing_from_its_submitter(void **state)
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
-	begin(1);
+	stage_begin(1);
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
 	sched_setaffinity(0, sizeof(one), &one);
@@ -352,14 +288,14 @@ static void what_waits_at_the_end_comes_back_cancelled(void **state)
 	unsigned count = 0, cancelled = 0;
 
 	(void)state;
-	begin(2);
+	stage_begin(2);
 	for (unsigned i = 0; i < 100; i++) {
 		task[i] = make(run_slow, i % 2);
 		submit(&task[i]);
 	}
-	jobs_destroy(world.jobs);
-	world.jobs = NULL;
-	for (struct job *job = job_outbox_take(&world.outbox); job; job = job->next, count++)
+	jobs_destroy(stage.jobs);
+	stage.jobs = NULL;
+	for (struct job *job = job_outbox_take(&stage.outbox); job; job = job->next, count++)
 		cancelled += job->result == -ECANCELED;
 	assert_int_equal(count, 100);
 	assert_true(cancelled > 0);
@@ -372,14 +308,14 @@ static int submit_without_threads(void)
 	struct rlimit none = { 0, 0 };
 	struct task task = make(run_plain, false);
 
-	begin(1);
+	stage_begin(1);
 	if (setrlimit(RLIMIT_NPROC, &none) < 0 || (getuid() == 0 && setresuid(65534, 65534, 65534) < 0))
 		return 77;
 	for (int low = 0; low < 2; low++) {
 		task.job.low = low;
-		if (jobs_submit(world.jobs, &task.job, &world.outbox) != -EAGAIN)
+		if (jobs_submit(stage.jobs, &task.job, &stage.outbox) != -EAGAIN)
 			return 1;
-		if (world.outbox.pending != 0 || job_outbox_take(&world.outbox))
+		if (stage.outbox.pending != 0 || job_outbox_take(&stage.outbox))
 			return 2;
 	}
 	end();

@@ -2,9 +2,8 @@
 /*
  * serve/jobs: threads are replaced by others while they work, and nothing is lost, held up or left behind.
  *
- * As in test_jobs.c jobs are held fast with a gate, and what should come and does not fails after
- * TIMEOUT_MS. What `begin` does here is to count: 1 for each thread, 100 for one for low jobs. Made to run
- * under the thread sanitizer as well.
+ * The pool and its gate are in jobs_stage.h. What its threads begin with here is to count: 1 for each,
+ * 100 for one for low jobs. Made to run under the thread sanitizer as well.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,18 +11,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "serve/jobs.h"
+#include "jobs_stage.h"
 
-#define TIMEOUT_MS 20000
 #define DONE 7
 #define STORM_THREADS 4
 #define STORM_JOBS 2000
@@ -34,16 +29,8 @@ struct task {
 	_Atomic int runs;
 };
 
-struct world {
-	struct jobs *jobs;
-	struct job_outbox outbox;
-	int wake_fd;
-	sem_t begun, gate;
-	_Atomic int threads_begun;
-	int refuse; /* 1: threads for ordinary jobs, 100: for low ones */
-};
-
-static struct world world;
+static _Atomic int threads_begun;
+static int refused_kind; /* 1: threads for ordinary jobs, 100: for low ones */
 
 static void run_plain(struct job *job)
 {
@@ -53,8 +40,7 @@ static void run_plain(struct job *job)
 
 static void run_gated(struct job *job)
 {
-	sem_post(&world.begun);
-	sem_wait(&world.gate);
+	wait_at_gate();
 	run_plain(job);
 }
 
@@ -69,39 +55,26 @@ static int begin_thread(void *context, bool low, struct fault *fault)
 	int kind = low ? 100 : 1;
 
 	(void)context;
-	atomic_fetch_add(&world.threads_begun, kind);
-	return world.refuse == kind ? fault_set(fault, -EACCES, "refused") : 0;
+	atomic_fetch_add(&threads_begun, kind);
+	return refused_kind == kind ? fault_set(fault, -EACCES, "refused") : 0;
 }
 
 static int renew(void)
 {
 	static struct fault fault;
 
-	return jobs_renew(world.jobs, begin_thread, NULL, &fault);
+	return jobs_renew(stage.jobs, begin_thread, NULL, &fault);
 }
 
 static void begin(unsigned threads)
 {
 	struct fault fault;
 
-	memset(&world, 0, sizeof(world));
-	assert_int_equal(jobs_create(threads, &world.jobs, &fault), 0);
-	world.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	assert_true(world.wake_fd >= 0);
-	job_outbox_init(&world.outbox, world.wake_fd);
-	sem_init(&world.begun, 0, 0);
-	sem_init(&world.gate, 0, 0);
-	assert_int_equal(jobs_start(world.jobs, true, begin_thread, NULL, &fault), 0);
-	assert_int_equal(world.threads_begun, 100 + (int)threads);
-}
-
-static void end(void)
-{
-	job_outbox_deinit(&world.outbox);
-	jobs_destroy(world.jobs);
-	close(world.wake_fd);
-	sem_destroy(&world.begun);
-	sem_destroy(&world.gate);
+	threads_begun = 0;
+	refused_kind = 0;
+	stage_begin(threads);
+	assert_int_equal(jobs_start(stage.jobs, true, begin_thread, NULL, &fault), 0);
+	assert_int_equal(threads_begun, 100 + (int)threads);
 }
 
 static struct task make(void (*run)(struct job *), bool low)
@@ -111,40 +84,13 @@ static struct task make(void (*run)(struct job *), bool low)
 
 static void submit(struct task *task)
 {
-	assert_int_equal(jobs_submit(world.jobs, &task->job, &world.outbox), 0);
-}
-
-static void await_begun(unsigned count)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += TIMEOUT_MS / 1000;
-	for (unsigned i = 0; i < count; i++)
-		assert_int_equal(sem_timedwait(&world.begun, &until), 0);
-}
-
-/* As a worker does it: wake up, read, take. */
-static struct job *receive(struct job_outbox *outbox)
-{
-	struct pollfd wake = { .fd = outbox->wake_fd, .events = POLLIN };
-	uint64_t count;
-
-	if (poll(&wake, 1, TIMEOUT_MS) != 1 || read(outbox->wake_fd, &count, sizeof(count)) != sizeof(count))
-		return NULL;
-	return job_outbox_take(outbox);
-}
-
-static void receive_until(unsigned pending)
-{
-	while (world.outbox.pending > pending)
-		assert_non_null(receive(&world.outbox));
+	assert_int_equal(jobs_submit(stage.jobs, &task->job, &stage.outbox), 0);
 }
 
 static void expect_done(struct task *task)
 {
 	submit(task);
-	assert_ptr_equal(receive(&world.outbox), task);
+	assert_ptr_equal(receive(&stage.outbox), task);
 	assert_int_equal(task->job.result, DONE);
 }
 
@@ -177,10 +123,10 @@ static void new_threads_take_over_at_once(void **state)
 	}
 	await_begun(3);
 	assert_int_equal(renew(), 0);
-	assert_int_equal(world.threads_begun, 204);
+	assert_int_equal(threads_begun, 204);
 	expect_done(&plain);
 	for (int i = 0; i < 3; i++)
-		sem_post(&world.gate);
+		sem_post(&stage.gate);
 	receive_until(0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(gated[i].job.result, DONE);
@@ -205,7 +151,7 @@ static void low_jobs_run_one_at_a_time_whoever_runs_them(void **state)
 	usleep(50000);
 	for (int i = 1; i < 4; i++)
 		assert_int_equal(atomic_load(&task[i].runs), 0);
-	sem_post(&world.gate);
+	sem_post(&stage.gate);
 	receive_until(0);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(task[i].job.result, DONE);
@@ -227,12 +173,12 @@ static void low_jobs_keep_their_order(void **state)
 		task[i] = make(i == 2 ? run_gated : run_plain, true);
 		submit(&task[i]);
 	}
-	sem_post(&world.gate);
+	sem_post(&stage.gate);
 	await_begun(1); /* the list with the others has been taken */
 	assert_int_equal(renew(), 0);
-	sem_post(&world.gate);
+	sem_post(&stage.gate);
 	while (count < 6)
-		for (struct job *job = receive(&world.outbox); job; job = job->next)
+		for (struct job *job = receive(&stage.outbox); job; job = job->next)
 			assert_ptr_equal(job, &task[count++]);
 	end();
 }
@@ -250,7 +196,7 @@ static void threads_that_were_replaced_are_gone(void **state)
 		assert_int_equal(renew(), 0);
 		expect_done(&task);
 	}
-	assert_int_equal(world.threads_begun, 51 * 102);
+	assert_int_equal(threads_begun, 51 * 102);
 	await_threads(before + 3);
 	end();
 	await_threads(before);
@@ -264,8 +210,8 @@ static void new_threads_that_cannot_begin_change_nothing(void **state)
 	(void)state;
 	begin(2);
 	for (int refuse = 1; refuse <= 100; refuse += 99) {
-		world.refuse = refuse;
-		assert_int_equal(jobs_renew(world.jobs, begin_thread, NULL, &fault), -EACCES);
+		refused_kind = refuse;
+		assert_int_equal(jobs_renew(stage.jobs, begin_thread, NULL, &fault), -EACCES);
 		assert_string_equal(fault.text, "refused");
 		await_threads(before + 3);
 		for (int low = 0; low < 2; low++) {
@@ -291,9 +237,9 @@ static void the_end_waits_for_all_that_were_replaced(void **state)
 		if (i % 8 == 0)
 			assert_int_equal(renew(), 0);
 	}
-	jobs_destroy(world.jobs);
-	world.jobs = NULL;
-	for (struct job *job = job_outbox_take(&world.outbox); job; job = job->next)
+	jobs_destroy(stage.jobs);
+	stage.jobs = NULL;
+	for (struct job *job = job_outbox_take(&stage.outbox); job; job = job->next)
 		count++;
 	assert_int_equal(count, 40);
 	end();
@@ -324,7 +270,7 @@ static void *storm(void *argument)
 	job_outbox_init(&outbox, wake_fd);
 	for (unsigned i = 0; i < STORM_JOBS; i++) {
 		submitter->task[i] = make(run_plain, i % 4 == 0);
-		if (jobs_submit(world.jobs, &submitter->task[i].job, &outbox) != 0)
+		if (jobs_submit(stage.jobs, &submitter->task[i].job, &outbox) != 0)
 			submitter->failed = true;
 		while (outbox.pending > STORM_AT_ONCE && !submitter->failed)
 			collect(submitter, &outbox);
