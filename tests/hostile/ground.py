@@ -197,7 +197,9 @@ class Ground:
             with open(self.path("quoit.yaml"), "w", encoding="utf-8") as file:
                 file.write(config)
             root = ["--config", file.name]
-        command = [self.binary, "serve", *root, "--listen", "127.0.0.1:0", "--engine", self.engine, *options]
+        # Without a control socket: a command that looks for a server would be a descriptor more for a moment.
+        command = [self.binary, "serve", *root, "--listen", "127.0.0.1:0", "--engine", self.engine, "--control", "off",
+                   *options]
         server = Server(command, os.geteuid() == 0 and self.is_limited())
         try:
             server.wait()
