@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "guard.h"
+#include "utf8_model.h"
 #include "http/target.h"
 #include "site/escape.h"
 
@@ -59,45 +60,6 @@ static void assert_escaped(escape_function *escape, const char *part, const char
 	if (!bytes_equal(found, bytes_string(expected)))
 		fail_msg("%s: \"%.*s\", not \"%s\"", part, (int)found.size, (const char *)found.base,
 			 expected);
-}
-
-static size_t encode(uint32_t point, uint8_t bytes[4])
-{
-	if (point < 0x80) {
-		bytes[0] = (uint8_t)point;
-		return 1;
-	}
-	size_t size = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-
-	for (size_t i = size; i-- > 1; point >>= 6)
-		bytes[i] = (uint8_t)(0x80 | (point & 0x3f));
-	bytes[0] = (uint8_t)(0xf00u >> size | point);
-	return size;
-}
-
-static bool is_surrogate(uint32_t point)
-{
-	return point >= 0xd800 && point <= 0xdfff;
-}
-
-/* Is this well-formed, judged by encoding anew what its bits say? */
-static bool is_utf8(struct bytes text)
-{
-	for (size_t at = 0, size; at < text.size; at += size) {
-		uint8_t first = text.base[at], again[4];
-		uint32_t point;
-
-		size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-		if (size > text.size - at)
-			return false;
-		point = size == 1 ? first : first & (0x7fu >> size);
-		for (size_t i = 1; i < size; i++)
-			point = point << 6 | (text.base[at + i] & 0x3f);
-		if (point > 0x10ffff || is_surrogate(point) || encode(point, again) != size ||
-		    memcmp(again, text.base + at, size) != 0)
-			return false;
-	}
-	return true;
 }
 
 static uint32_t next_random(void)
@@ -190,10 +152,10 @@ static void controls_separators_and_overrides_are_not_shown_and_all_else_is(void
 	(void)state;
 	for (uint32_t point = 1; point <= 0x10ffff; point++) {
 		uint8_t bytes[4];
-		size_t size = encode(point, bytes);
+		size_t size = utf8_model_encode(point, bytes);
 		struct bytes found, expected = bytes_make(bytes, size);
 
-		if (is_surrogate(point) || (point < 0x80 && strchr("<>&\"'", (int)point)))
+		if (utf8_model_is_surrogate(point) || (point < 0x80 && strchr("<>&\"'", (int)point)))
 			continue;
 		if (is_hidden(point))
 			expected = BYTES(FFFD);
@@ -277,13 +239,13 @@ static void random_bytes_come_out_as_utf_8_that_stays_in_its_quotes(void **state
 		size_t size = random_part(part, sizeof(part));
 		struct bytes found = escaped(escape_html, part, size);
 
-		assert_true(is_utf8(found));
+		assert_true(utf8_model_holds(found));
 		assert_has_none_of(found, "<>\"'\n\r\x01\x7f");
 		found = escaped(escape_json, part, size);
-		assert_true(is_utf8(found));
+		assert_true(utf8_model_holds(found));
 		assert_has_none_of(found, "\n\r\x01");
 		found = escaped(escape_href_html, part, size);
-		assert_true(is_utf8(found));
+		assert_true(utf8_model_holds(found));
 		assert_has_none_of(found, "<>\"'\\ \n\r\x01\x7f\x80\xff");
 	}
 }

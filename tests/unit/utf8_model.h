@@ -3,8 +3,8 @@
  * Is this UTF-8? Judged by encoding anew what the bits of each character say (RFC 3629 3), so that it needs
  * none of the cases that a decoder has.
  */
-#ifndef QUOIT_TESTS_FUZZ_UTF8_MODEL_H
-#define QUOIT_TESTS_FUZZ_UTF8_MODEL_H
+#ifndef QUOIT_TESTS_UTF8_MODEL_H
+#define QUOIT_TESTS_UTF8_MODEL_H
 
 #include "base/bytes.h"
 
@@ -22,6 +22,11 @@ static inline size_t utf8_model_encode(uint32_t point, uint8_t out[4])
 	return size;
 }
 
+static inline bool utf8_model_is_surrogate(uint32_t point)
+{
+	return point >= 0xd800 && point <= 0xdfff;
+}
+
 static inline bool utf8_model_holds(struct bytes text)
 {
 	for (size_t at = 0, size; at < text.size; at += size) {
@@ -34,7 +39,7 @@ static inline bool utf8_model_holds(struct bytes text)
 		point = size == 1 ? first : first & (0x7fu >> size);
 		for (size_t i = 1; i < size; i++)
 			point = point << 6 | (text.base[at + i] & 0x3f);
-		if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ||
+		if (point > 0x10ffff || utf8_model_is_surrogate(point) ||
 		    utf8_model_encode(point, again) != size || memcmp(again, text.base + at, size) != 0)
 			return false;
 	}
