@@ -232,7 +232,7 @@ def main(description: str, tests: list[Callable[[Life], object]], limit_s: int =
     watchdog.daemon = True
     watchdog.start()
     print(f"1..{len(tests)}", flush=True)
-    passed = [run_one(number, test, options.binary, options.extra) for number, test in enumerate(tests, 1)]
+    passed = [run_one(number, test, os.path.abspath(options.binary), options.extra) for number, test in enumerate(tests, 1)]
     sys.exit(0 if all(passed) else 1)
 
 
